@@ -1,0 +1,188 @@
+"""From the command line to one frozen settings object.
+
+A command declares its flags as the fields of a frozen dataclass, made of the groups below and its own:
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Settings(cli.SequenceFlags, cli.TPUFlags):
+        data_dir: str = cli.required("Folder with the task's files.")
+
+        def check(self): ...          # raise InputError naming the flag and both values
+
+    if __name__ == "__main__":
+        cli.run(Settings, main)       # main(settings)
+
+Parsing is absl's (`--x`, `--nox`, `--x=true`, `--flagfile`); an unknown flag or a stray argument is an error here.
+Nothing in this module imports TensorFlow, so `--help` and a mistyped flag answer at once.
+"""
+
+import dataclasses
+import difflib
+import logging
+import os
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Sequence
+
+from absl import flags as absl_flags
+
+from bert.errors import InputError
+
+_DEFINE = {
+    str: absl_flags.DEFINE_string,
+    int: absl_flags.DEFINE_integer,
+    float: absl_flags.DEFINE_float,
+    bool: absl_flags.DEFINE_bool,
+}
+
+
+def flag(default, help: str, choices: Sequence[str] = ()):
+    """A field of a settings class that is a flag with a default (None: not given)."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": tuple(choices)})
+
+
+def required(help: str):
+    """A field of a settings class that is a flag the user must give."""
+    return dataclasses.field(metadata={"help": help, "choices": ()})
+
+
+def is_required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING
+
+
+def flag_type(settings_class: type, field: dataclasses.Field) -> type:
+    """The flag's value type: str, int, float or bool (`str | None` counts as str)."""
+    hint = typing.get_type_hints(settings_class)[field.name]
+    if isinstance(hint, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    return hint
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TPUFlags:
+    """The original's flags for Cloud TPUs."""
+
+    use_tpu: bool = flag(False, "Train on a TPU through tf.distribute; it is an error if there is none.")
+    tpu_name: str | None = flag(None, "Name or grpc:// address of the Cloud TPU.")
+    tpu_zone: str | None = flag(None, "Zone of the Cloud TPU; found from the machine's metadata if not given.")
+    gcp_project: str | None = flag(None, "Project of the Cloud TPU; found from the machine's metadata if not given.")
+    master: str | None = flag(None, "Address of the TPU's TensorFlow server, instead of --tpu_name.")
+    num_tpu_cores: int = flag(8, "Number of TPU cores expected; another number found is an error. Only with --use_tpu.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingFlags:
+    """What every training command shares."""
+
+    init_checkpoint: str | None = flag(
+        None, "Checkpoint to start from, such as the bert_model.ckpt of a Google download."
+    )
+    train_batch_size: int = flag(32, "Examples in one training step, over all devices.")
+    learning_rate: float = flag(5e-5, "Peak learning rate of the Adam optimizer, reached after warmup.")
+    save_checkpoints_steps: int = flag(1000, "Steps from one checkpoint to the next.")
+    iterations_per_loop: int = flag(1000, "At most this many steps run on the device before the program looks up.")
+    seed: int = flag(12345, "Fixes initialisation, shuffling and dropout: same seed, same run.")
+
+    def check_training(self) -> None:
+        check_positive(self, "train_batch_size", "save_checkpoints_steps", "iterations_per_loop")
+        if not self.learning_rate >= 0:
+            raise InputError(f"--learning_rate is {self.learning_rate}, expected 0 or more")
+
+
+def check_positive(settings, *names: str) -> None:
+    """Raises InputError for the first of the flags that is not at least 1."""
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise InputError(f"--{name} is {getattr(settings, name)}, expected at least 1")
+
+
+def parse(settings_class: type, argv: Sequence[str]):
+    """Turns a command line (program name first) into a settings object and checks it.
+
+    Raises InputError for an unknown flag, a stray argument, a value of the wrong type, a missing
+    required flag, and for whatever `settings_class.check` refuses.
+    """
+    values = absl_flags.FlagValues()
+    fields = dataclasses.fields(settings_class)
+    for field in fields:
+        default = None if is_required(field) else field.default
+        kind = flag_type(settings_class, field)
+        if field.metadata["choices"]:
+            absl_flags.DEFINE_enum(
+                field.name, default, field.metadata["choices"], field.metadata["help"], flag_values=values
+            )
+        else:
+            _DEFINE[kind](field.name, default, field.metadata["help"], flag_values=values)
+    try:
+        stray = values(list(argv))[1:]
+    except absl_flags.UnrecognizedFlagError as error:
+        raise InputError(_unknown_flag(error.flagname, [field.name for field in fields])) from None
+    except absl_flags.Error as error:
+        raise InputError(str(error)) from None
+    if stray:
+        raise InputError(f"stray argument '{stray[0]}', expected only --flag=value")
+    missing = [f"--{field.name}" for field in fields if is_required(field) and values[field.name].value is None]
+    if missing:
+        raise InputError(f"{', '.join(missing)} must be given (--help lists all flags)")
+    settings = settings_class(**{field.name: values[field.name].value for field in fields})
+    if hasattr(settings, "check"):
+        settings.check()
+    return settings
+
+
+def _unknown_flag(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"unknown flag --{name}" + (f", did you mean --{close[0]}?" if close else " (--help lists all flags)")
+
+
+def help_text(settings_class: type, description: str) -> str:
+    """The text of --help: what the command does, then every flag with type and default."""
+    lines = [description.strip(), "", "Flags:"]
+    for field in dataclasses.fields(settings_class):
+        kind = "|".join(field.metadata["choices"]) or flag_type(settings_class, field).__name__
+        state = "required" if is_required(field) else f"default {field.default}"
+        lines.append(f"  --{field.name} ({kind}, {state})")
+        lines.extend(textwrap.wrap(field.metadata["help"], 100, initial_indent="      ", subsequent_indent="      "))
+    return "\n".join(lines)
+
+
+def run(settings_class: type, main: Callable, argv: Sequence[str] | None = None) -> typing.NoReturn:
+    """Runs a command: parses the flags, calls `main(settings)`, turns bad input into one line and status 1."""
+    argv = sys.argv if argv is None else argv
+    if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in argv[1:]):
+        print(help_text(settings_class, sys.modules[settings_class.__module__].__doc__ or ""))
+        sys.exit(0)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up lines would bury ours
+    show_log()
+    try:
+        main(parse(settings_class, argv))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        message = _one_line(error)
+        if message is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def show_log() -> None:
+    """Sends the package's log lines to stderr, as they are."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("bert")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _one_line(error: Exception) -> str | None:
+    """The line to print for an error the user can mend, None for one that is ours."""
+    if isinstance(error, InputError):
+        return " ".join(str(error).split("\n"))
+    if isinstance(error, OSError):  # a full disk, a read-only folder, a file that is no longer there
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return None
