@@ -19,7 +19,9 @@ import dataclasses
 import difflib
 import logging
 import os
+import re
 import sys
+import tempfile
 import textwrap
 import types
 import typing
@@ -72,22 +74,60 @@ class TPUFlags:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingFlags:
-    """What every training command shares."""
+class RunFlags(TPUFlags):
+    """What every command that trains shares."""
 
-    init_checkpoint: str | None = flag(
-        None, "Checkpoint to start from, such as the bert_model.ckpt of a Google download."
-    )
+    bert_config_file: str = required("JSON file with the sizes of the model, as beside a Google checkpoint.")
+    output_dir: str = required("Folder for checkpoints and results; the same command goes on from what it finds there.")
+    init_checkpoint: str | None = flag(None, "Checkpoint to start from, such as bert_model.ckpt of a Google download.")
+    max_seq_length: int = flag(128, "Most WordPieces of an input, [CLS] and [SEP] included.")
+    do_train: bool = flag(False, "Train.")
+    do_eval: bool = flag(False, "Evaluate, each example once.")
     train_batch_size: int = flag(32, "Examples in one training step, over all devices.")
+    eval_batch_size: int = flag(8, "Examples in one evaluation batch.")
     learning_rate: float = flag(5e-5, "Peak learning rate of the Adam optimizer, reached after warmup.")
     save_checkpoints_steps: int = flag(1000, "Steps from one checkpoint to the next.")
     iterations_per_loop: int = flag(1000, "At most this many steps run on the device before the program looks up.")
     seed: int = flag(12345, "Fixes initialisation, shuffling and dropout: same seed, same run.")
 
-    def check_training(self) -> None:
-        check_positive(self, "train_batch_size", "save_checkpoints_steps", "iterations_per_loop")
-        if not self.learning_rate >= 0:
+    def check(self) -> None:
+        check_positive(
+            self,
+            "max_seq_length",
+            "train_batch_size",
+            "eval_batch_size",
+            "save_checkpoints_steps",
+            "iterations_per_loop",
+            "num_tpu_cores",
+        )
+        if not 0 <= self.learning_rate < float("inf"):
             raise InputError(f"--learning_rate is {self.learning_rate}, expected 0 or more")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextFlags:
+    """How text becomes WordPieces."""
+
+    vocab_file: str = required("The vocabulary, a WordPiece a line: vocab.txt of a Google download.")
+    do_lower_case: bool = flag(True, "Lower-case and strip accents; false for cased models.")
+
+
+LOWER_CASED_MODELS = frozenset(
+    ("uncased_L-24_H-1024_A-16", "uncased_L-12_H-768_A-12", "multilingual_L-12_H-768_A-12", "chinese_L-12_H-768_A-12")
+)
+CASED_MODELS = frozenset(("cased_L-12_H-768_A-12", "cased_L-24_H-1024_A-16", "multi_cased_L-12_H-768_A-12"))
+
+
+def check_case_matches_checkpoint(do_lower_case: bool, init_checkpoint: str | None) -> None:
+    """Raises InputError where the folder of a known Google download says the opposite of --do_lower_case (PARITY 2)."""
+    found = re.match(r"^.*?([A-Za-z0-9_-]+)/bert_model\.ckpt", init_checkpoint or "")
+    model = found.group(1) if found else None
+    if model in (CASED_MODELS if do_lower_case else LOWER_CASED_MODELS):
+        kind = "cased" if do_lower_case else "lower-cased"
+        raise InputError(
+            f"--do_lower_case is {do_lower_case}, but --init_checkpoint={init_checkpoint} is of {model}, a {kind} "
+            f"model; give --do_lower_case={not do_lower_case}, or rename the folder if its model is another"
+        )
 
 
 def check_positive(settings, *names: str) -> None:
@@ -153,10 +193,11 @@ def run(settings_class: type, main: Callable, argv: Sequence[str] | None = None)
     if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in argv[1:]):
         print(help_text(settings_class, sys.modules[settings_class.__module__].__doc__ or ""))
         sys.exit(0)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up lines would bury ours
     show_log()
     try:
-        main(parse(settings_class, argv))
+        settings = parse(settings_class, argv)
+        import_tensorflow()
+        main(settings)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
@@ -167,6 +208,26 @@ def run(settings_class: type, main: Callable, argv: Sequence[str] | None = None)
         print(f"error: {message}", file=sys.stderr)
         sys.exit(1)
     sys.exit(0)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without the lines it writes to stderr at the start; they are shown if it fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def show_log() -> None:

@@ -35,7 +35,8 @@ class BertConfig:
             _check_type(field, getattr(self, field.name))
         if self.hidden_size % self.num_attention_heads:
             raise InputError(
-                f"hidden_size ({self.hidden_size}) is not a multiple of num_attention_heads ({self.num_attention_heads})"
+                f"hidden_size ({self.hidden_size}) is not a multiple "
+                f"of num_attention_heads ({self.num_attention_heads})"
             )
         if self.activation not in ACTIVATIONS:
             raise InputError(f"hidden_act is '{self.hidden_act}', expected one of {', '.join(ACTIVATIONS)}")

@@ -1,0 +1,160 @@
+"""Checkpoints in Google's format: name-based, `PREFIX.index` and `PREFIX.data-00000-of-00001`, with `<name>/adam_m`,
+`<name>/adam_v` and `global_step` (PARITY 9), in a folder whose file `checkpoint` names the last five.
+
+A variable's path is its name in the checkpoint, so nothing here translates names.
+"""
+
+import dataclasses
+import logging
+import os
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from bert import files
+from bert.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+GLOBAL_STEP = "global_step"
+SLOT_SUFFIXES = ("/adam_m", "/adam_v")
+KEPT = 5  # checkpoints a folder keeps, as the original does
+
+
+def write_variables(prefix: str, values: Mapping[str, np.ndarray]) -> None:
+    """Writes a checkpoint of the named values. The op itself writes under other names and renames at the end."""
+    names = sorted(values)
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.convert_to_tensor(values[name]) for name in names],
+    )
+
+
+def resolve(path: str, flag: str = "init_checkpoint") -> str:
+    """The prefix of an existing checkpoint: `path` itself, or the last one of the folder `path`.
+
+    Raises InputError, naming the flag, where there is none.
+    """
+    prefix = tf.train.latest_checkpoint(path) if files.is_folder(path) else path.removesuffix(".index")
+    if prefix is None or not files.exists(f"{prefix}.index"):
+        raise InputError(f"--{flag}: no checkpoint at {path}, expected {prefix or path}.index beside its data file")
+    return prefix
+
+
+def read_shapes(prefix: str) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of everything in a checkpoint. Raises InputError for a file that is damaged or no checkpoint."""
+    try:
+        return {name: tuple(shape) for name, shape in tf.train.list_variables(prefix)}
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise InputError(f"{prefix}: damaged, or no TensorFlow checkpoint: {_first_line(error)}") from None
+
+
+def read_values(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Reads the named values. Raises InputError where the data file is missing, cut off or damaged."""
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        return {name: reader.get_tensor(name) for name in names}
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise InputError(f"{prefix}: damaged: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", maxsplit=1)[0]
+
+
+def is_training_state(name: str) -> bool:
+    """Whether a name is the optimizer's, not the model's."""
+    return name == GLOBAL_STEP or name.endswith(SLOT_SUFFIXES)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadReport:
+    """What a warm start found: names matched, missing in the checkpoint, unused by the model."""
+
+    prefix: str
+    matched: tuple[str, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    def log(self) -> None:
+        logger.info(
+            "Loaded %s: %d variables matched, %d missing, %d unused.",
+            self.prefix,
+            len(self.matched),
+            len(self.missing),
+            len(self.unused),
+        )
+        for name in self.unused:
+            logger.info("  not used by this model: %s", name)
+        for name in self.missing:
+            logger.info("  NOT IN THE CHECKPOINT, left as initialised: %s", name)
+        heads = sorted({name.rsplit("/", 1)[0] if "/" in name else name for name in self.missing})
+        if heads:
+            logger.warning("*** STARTS RANDOM, not from the checkpoint: %s ***", ", ".join(heads))
+
+
+def warm_start(variables: Mapping[str, object], prefix: str) -> LoadReport:
+    """Assigns every variable (name -> Keras variable) that the checkpoint holds; slots and step are left alone.
+
+    Raises InputError naming each variable of another shape, or when no name at all matches.
+    """
+    shapes = read_shapes(prefix)
+    check_shapes(variables, shapes, prefix)
+    matched = [name for name in variables if name in shapes]
+    if not matched:
+        raise InputError(f"{prefix}: holds none of the model's variables, for example no '{next(iter(variables))}'")
+    values = read_values(prefix, matched)
+    for name in matched:
+        variables[name].assign(values[name])
+    missing = [name for name in variables if name not in shapes]
+    unused = [name for name in sorted(shapes) if name not in variables and not is_training_state(name)]
+    return LoadReport(prefix, tuple(matched), tuple(missing), tuple(unused))
+
+
+def check_shapes(variables: Mapping[str, object], shapes: Mapping[str, tuple[int, ...]], prefix: str) -> None:
+    """Raises InputError that lists every variable whose shape in the checkpoint is another."""
+    different = [
+        f"{name} is {list(shapes[name])} there, expected {list(variable.shape)}"
+        for name, variable in variables.items()
+        if name in shapes and tuple(variable.shape) != shapes[name]
+    ]
+    if different:
+        raise InputError(f"{prefix}: {len(different)} variables of another shape: {'; '.join(different[:8])}")
+
+
+class CheckpointFolder:
+    """The rotating checkpoints `model.ckpt-N` of an output folder."""
+
+    def __init__(self, path: str, kept: int = KEPT):
+        self.path, self.kept = path, kept
+
+    def latest(self) -> str | None:
+        """Prefix of the newest complete checkpoint that the state file names, None where there is none."""
+        for prefix in reversed(self._named()):
+            if files.exists(f"{prefix}.index"):
+                return prefix
+        return None
+
+    def save(self, step: int, values: Mapping[str, np.ndarray]) -> str:
+        """Writes `model.ckpt-STEP`, moves the state file to it, deletes what is too old; returns the prefix."""
+        prefix = os.path.join(self.path, f"model.ckpt-{step}")
+        write_variables(prefix, {**values, GLOBAL_STEP: np.int64(step)})
+        named = [old for old in self._named() if old != prefix] + [prefix]
+        self._write_state(named[-self.kept :])
+        for old in named[: -self.kept]:
+            for file in tf.io.gfile.glob(f"{old}.*"):
+                tf.io.gfile.remove(file)
+        return prefix
+
+    def _named(self) -> list[str]:
+        state = tf.train.get_checkpoint_state(self.path)
+        return list(state.all_model_checkpoint_paths) if state else []
+
+    def _write_state(self, prefixes: list[str]) -> None:
+        names = [os.path.basename(prefix) for prefix in prefixes]  # relative, so that the folder can be moved
+        lines = [f'model_checkpoint_path: "{names[-1]}"']
+        lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
+        files.write_text(os.path.join(self.path, "checkpoint"), "\n".join(lines) + "\n")

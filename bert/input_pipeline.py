@@ -1,0 +1,124 @@
+"""Records to batches. The order of training rows is a function of (seed, step) alone, so a run that starts at step n
+sees what an undisturbed run sees from there on.
+
+A batch is a dict of int32 and float32 tensors, shapes as in `records`, plus `is_real_example`, float32 [B]: 0.0 for a
+row that only fills the last batch.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from bert.records import RecordKind
+
+SHUFFLE_BUFFER = 50_000  # serialized rows; a classifier's whole training set in most cases
+WINDOW = 32  # batches whose rows are sorted by length together
+CUT_MULTIPLE = 8  # a cut batch is as long as its longest row, rounded up to this
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordSet:
+    """Files of one record kind, and the lengths (letter -> number) their rows have."""
+
+    kind: RecordKind
+    paths: tuple[str, ...]
+    lengths: Mapping[str, int]
+
+    def check(self) -> None:
+        """Raises InputError if the first record of any file is not of this kind and these lengths."""
+        for path in self.paths:
+            self.kind.check(path, self.lengths)
+
+    def count(self) -> int:
+        """Number of records, by reading all of them."""
+        counted = tf.data.TFRecordDataset(list(self.paths)).batch(1024)
+        return int(counted.reduce(tf.constant(0, tf.int64), lambda total, rows: total + tf.size(rows, tf.int64)))
+
+
+def training_batches(
+    record_set: RecordSet,
+    record_count: int,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    cut: bool = True,
+    length_grouping: bool = True,
+) -> tf.data.Dataset:
+    """Endless full batches, from step `start_step` on: epochs follow each other, each in an order of its own.
+
+    With `cut` a batch is as long as its longest row; with `length_grouping` too, the rows of `WINDOW` batches are
+    sorted by length first, so that rows of like length share a batch, and the batches come in random order.
+    """
+    window = WINDOW if cut and length_grouping else 1
+    first_row = start_step // window * window * batch_size
+    epochs = tf.data.Dataset.range(first_row // record_count, 2**31)
+    rows = epochs.flat_map(lambda epoch: _epoch_rows(record_set.paths, epoch, seed)).skip(first_row % record_count)
+    windows = rows.batch(window * batch_size, drop_remainder=True).enumerate(start=start_step // window)
+
+    def arrange(index, serialized):
+        batch = _parse(record_set, serialized)
+        if window > 1:
+            batch = _group_by_length(batch, window, tf.stack([tf.cast(seed, tf.int64), index]))
+        return {name: tf.reshape(value, [window, batch_size, *value.shape[1:]]) for name, value in batch.items()}
+
+    batches = windows.map(arrange, num_parallel_calls=tf.data.AUTOTUNE).unbatch().skip(start_step % window)
+    return _finish(batches, record_set, cut)
+
+
+def evaluation_batches(record_set: RecordSet, batch_size: int, cut: bool = True) -> tf.data.Dataset:
+    """Every record once, in file order; the last batch is filled up with rows whose `is_real_example` is 0.0."""
+    rows = tf.data.TFRecordDataset(list(record_set.paths))
+    batches = rows.batch(batch_size).map(
+        lambda serialized: _fill(_parse(record_set, serialized), batch_size), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return _finish(batches, record_set, cut)
+
+
+def _epoch_rows(paths: Sequence[str], epoch: tf.Tensor, seed: int) -> tf.data.Dataset:
+    order = tf.random.experimental.stateless_shuffle(
+        tf.constant(list(paths)), seed=tf.stack([tf.cast(seed, tf.int64), epoch])
+    )
+    rows = tf.data.TFRecordDataset(order)
+    return rows.shuffle(SHUFFLE_BUFFER, seed=seed + epoch * 1_000_003)
+
+
+def _parse(record_set: RecordSet, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+    batch = record_set.kind.parse(serialized, record_set.lengths)
+    real = batch.get("is_real_example")
+    ones = tf.ones_like(serialized, tf.float32) if real is None else tf.cast(real[:, 0], tf.float32)
+    return {**batch, "is_real_example": ones}
+
+
+def _group_by_length(batch: dict, window: int, seed: tf.Tensor) -> dict:
+    """Sorts the rows of a window by length and shuffles the batches, [window * B, ...] in and out."""
+    order = tf.argsort(tf.reduce_sum(batch["input_mask"], axis=1), stable=True)
+    order = tf.random.experimental.stateless_shuffle(tf.reshape(order, [window, -1]), seed=seed)
+    order = tf.reshape(order, [-1])
+    return {name: tf.gather(value, order) for name, value in batch.items()}
+
+
+def _fill(batch: dict, batch_size: int) -> dict:
+    missing = batch_size - tf.shape(batch["is_real_example"])[0]
+    return {
+        name: tf.ensure_shape(
+            tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)), [batch_size, *value.shape[1:]]
+        )
+        for name, value in batch.items()
+    }
+
+
+def _finish(batches: tf.data.Dataset, record_set: RecordSet, cut: bool) -> tf.data.Dataset:
+    if cut:
+        long = [feature.name for feature in record_set.kind.features if feature.length == "S"]
+        batches = batches.map(lambda batch: _cut(batch, long), num_parallel_calls=tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+
+def _cut(batch: dict, long: Sequence[str]) -> dict:
+    """Shortens the features of length S to the longest row of the batch."""
+    longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], axis=1))
+    length = tf.maximum((longest + CUT_MULTIPLE - 1) // CUT_MULTIPLE, 1) * CUT_MULTIPLE
+    return {name: value[:, :length] if name in long else value for name, value in batch.items()}

@@ -1,0 +1,312 @@
+"""BertModel: the encoder of Devlin et al. 2019, as Keras layers named so that a variable's path is its checkpoint name.
+
+Shapes: B batch, S sequence length, K positions read from the last layer (S, or fewer), H hidden size, N heads,
+D = H / N, I intermediate size, V vocabulary, L layers.
+
+A forward pass is a function of its arguments: dropout draws its masks from the `seed` it is given, an int32 [2]
+tensor, and from the layer's own path. No seed means no dropout. (So a step can be computed again, after a crash or in
+the backward pass, with the same masks.)
+"""
+
+import zlib
+
+import keras
+import tensorflow as tf
+
+from bert.config import BertConfig
+
+LAYER_NORM_EPSILON = 1e-12  # PARITY 9
+MASKED_SCORE = -10000.0  # added to the attention score of a padding key; its softmax is exactly 0 in float32
+
+
+def initializer(stddev: float) -> keras.initializers.Initializer:
+    """Normal, redrawn beyond two standard deviations (PARITY 9); keras.utils.set_random_seed fixes it."""
+    return keras.initializers.TruncatedNormal(stddev=stddev)
+
+
+def gelu(x: tf.Tensor) -> tf.Tensor:
+    """Gaussian error linear unit in the tanh form (Hendrycks & Gimpel 2016) that Google's weights were trained with."""
+    return 0.5 * x * (1.0 + tf.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))  # sqrt(2 / pi)
+
+
+ACTIVATIONS = {"linear": tf.identity, "relu": tf.nn.relu, "gelu": gelu, "tanh": tf.tanh}
+
+
+class Dense(keras.layers.Layer):
+    """x · kernel + bias on the last axis, then an activation by name; one large product, whatever the rank of x."""
+
+    def __init__(self, units: int, stddev: float, activation: str = "linear", **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.stddev, self.activation = units, stddev, activation
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], self.units), initializer=initializer(self.stddev), name="kernel"
+        )
+        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, x):
+        rows = tf.reshape(x, [-1, x.shape[-1]])
+        rows = tf.nn.bias_add(tf.matmul(rows, self.kernel), self.bias)
+        return tf.reshape(ACTIVATIONS[self.activation](rows), tf.concat([tf.shape(x)[:-1], [self.units]], axis=0))
+
+
+class LayerNormalization(keras.layers.Layer):
+    """Layer normalization over the last axis (Ba et al. 2016), biased variance, in float32."""
+
+    def build(self, input_shape):
+        self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="beta")
+        self.gamma = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="gamma")
+        self.built = True
+
+    def call(self, x):
+        x = tf.cast(x, tf.float32)
+        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+        normalized = (x - mean) * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
+        return tf.cast(normalized * self.gamma + self.beta, self.compute_dtype)
+
+
+class Dropout(keras.layers.Layer):
+    """Zeroes a share `rate` of the elements and scales the others by 1 / (1 - rate); the mask is a function of the seed
+    and of this layer's path."""
+
+    def __init__(self, rate: float, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+
+    def build(self, input_shape):
+        self.place = zlib.crc32(self.path.encode()) & 0x7FFFFFFF
+        self.built = True
+
+    def call(self, x, seed=None):
+        if seed is None or self.rate == 0.0:
+            return x
+        own_seed = tf.random.experimental.stateless_fold_in(seed, self.place)
+        return tf.nn.experimental.stateless_dropout(x, self.rate, seed=own_seed)
+
+
+class Embeddings(keras.layers.Layer):
+    """Sum of the WordPiece, segment and position embeddings (section 3, figure 2), normalized."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.normalization = LayerNormalization(name="LayerNorm")
+        self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
+
+    def build(self, input_shape=None):
+        config = self.config
+        for name, rows in (
+            ("word_embeddings", config.vocab_size),
+            ("token_type_embeddings", config.type_vocab_size),
+            ("position_embeddings", config.max_position_embeddings),
+        ):
+            table = self.add_weight(
+                shape=(rows, config.hidden_size), initializer=initializer(config.initializer_range), name=name
+            )
+            setattr(self, name, table)
+        self.normalization.build((None, None, config.hidden_size))
+        self.dropout.build((None, None, config.hidden_size))
+        self.built = True
+
+    def call(self, input_ids, segment_ids, seed=None):
+        length = tf.shape(input_ids)[1]
+        hidden = tf.gather(self.word_embeddings, input_ids)  # [B, S, H]
+        # Few segments, many rows: a product with one-hot rows has a cheap gradient, a gather has not.
+        segments = tf.one_hot(segment_ids, self.config.type_vocab_size, dtype=hidden.dtype)  # [B, S, T]
+        hidden += tf.tensordot(segments, self.token_type_embeddings, axes=1)
+        hidden += tf.convert_to_tensor(self.position_embeddings)[:length]  # [S, H]
+        return self.dropout(self.normalization(hidden), seed=seed)
+
+
+class SelfAttention(keras.layers.Layer):
+    """Scaled dot-product attention over N heads (Vaswani et al. 2017); only the keys are masked (PARITY 9)."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.heads = config.num_attention_heads
+        self.query, self.key, self.value = (
+            Dense(config.hidden_size, config.initializer_range, name=name) for name in ("query", "key", "value")
+        )
+        self.dropout = Dropout(config.attention_probs_dropout_prob, name="dropout")
+
+    def build(self, input_shape):
+        for dense in (self.query, self.key, self.value):
+            dense.build(input_shape)
+        self.dropout.build(None)
+        self.built = True
+
+    def call(self, readers, hidden, mask_scores, seed=None):
+        """readers [B, K, H] ask, hidden [B, S, H] answers; mask_scores [B, 1, 1, S] is added to the scores."""
+        query = self._split(self.query(readers))  # [B, N, K, D]
+        key = self._split(self.key(hidden))  # [B, N, S, D]
+        value = self._split(self.value(hidden))  # [B, N, S, D]
+        scale = tf.math.rsqrt(tf.cast(query.shape[-1], query.dtype))
+        scores = tf.matmul(query * scale, key, transpose_b=True)  # [B, N, K, S]
+        weights = self.dropout(tf.nn.softmax(scores + mask_scores), seed=seed)
+        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])  # [B, K, N, D]
+        return tf.reshape(context, tf.shape(readers))  # [B, K, H]
+
+    def _split(self, x):
+        shape = tf.shape(x)
+        x = tf.reshape(x, [shape[0], shape[1], self.heads, x.shape[-1] // self.heads])  # [B, S, N, D]
+        return tf.transpose(x, [0, 2, 1, 3])  # [B, N, S, D]
+
+
+class ResidualOutput(keras.layers.Layer):
+    """How each half of a layer ends: projection, dropout, residual sum, normalization after the sum (post-LN)."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = Dense(config.hidden_size, config.initializer_range, name="dense")
+        self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
+        self.normalization = LayerNormalization(name="LayerNorm")
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        output_shape = (*input_shape[:-1], self.dense.units)
+        self.dropout.build(output_shape)
+        self.normalization.build(output_shape)
+        self.built = True
+
+    def call(self, x, residual, seed=None):
+        return self.normalization(self.dropout(self.dense(x), seed=seed) + residual)
+
+
+class Attention(keras.layers.Layer):
+    """The first half of a layer: self-attention and its residual output."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.self_attention = SelfAttention(config, name="self")
+        self.residual = ResidualOutput(config, name="output")
+
+    def build(self, input_shape):
+        self.self_attention.build(input_shape)
+        self.residual.build(input_shape)
+        self.built = True
+
+    def call(self, readers, hidden, mask_scores, seed=None):
+        context = self.self_attention(readers, hidden, mask_scores, seed=seed)
+        return self.residual(context, readers, seed=seed)
+
+
+class Intermediate(keras.layers.Layer):
+    """The wide middle of the feed-forward half."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = Dense(config.intermediate_size, config.initializer_range, config.activation, name="dense")
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.built = True
+
+    def call(self, x):
+        return self.dense(x)  # [B, K, I]
+
+
+class EncoderLayer(keras.layers.Layer):
+    """One Transformer layer: attention, then feed-forward. With fewer readers than S, only they come out."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.attention = Attention(config, name="attention")
+        self.intermediate = Intermediate(config, name="intermediate")
+        self.residual = ResidualOutput(config, name="output")
+
+    def build(self, input_shape):
+        self.attention.build(input_shape)
+        self.intermediate.build(input_shape)
+        self.residual.build((*input_shape[:-1], self.intermediate.dense.units))
+        self.built = True
+
+    def call(self, readers, hidden, mask_scores, seed=None):
+        attended = self.attention(readers, hidden, mask_scores, seed=seed)  # [B, K, H]
+        return self.residual(self.intermediate(attended), attended, seed=seed)  # [B, K, H]
+
+
+class Encoder(keras.layers.Layer):
+    """The stack of L layers."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder_layers = [EncoderLayer(config, name=f"layer_{i}") for i in range(config.num_hidden_layers)]
+
+    def build(self, input_shape):
+        for layer in self.encoder_layers:
+            layer.build(input_shape)
+        self.built = True
+
+    def call(self, hidden, mask_scores, positions=None, seed=None):
+        """Returns the outputs of all layers, [B, S, H]; the last is [B, K, H] where `positions` [B, K] is given."""
+        outputs = []
+        for layer in self.encoder_layers:
+            is_last = layer is self.encoder_layers[-1]
+            readers = gather_positions(hidden, positions) if is_last and positions is not None else hidden
+            hidden = layer(readers, hidden, mask_scores, seed=seed)
+            outputs.append(hidden)
+        return outputs
+
+
+class Pooler(keras.layers.Layer):
+    """The [CLS] vector through one more projection: what a sequence head reads."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = Dense(config.hidden_size, config.initializer_range, "tanh", name="dense")
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.built = True
+
+    def call(self, first):
+        return self.dense(first)  # [B, H]
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class BertModel(keras.layers.Layer):
+    """The encoder.
+
+    Inputs: `input_ids`, `input_mask` (1 token, 0 padding) and `segment_ids`, int32 [B, S]; optionally `positions`,
+    int32 [B, K], the positions of the last layer that will be read, 0 first: the others are then not computed.
+    Outputs, a dict of float32 tensors: `embedding_output` [B, S, H], `layer_outputs` (L of [B, S, H], the last one
+    [B, K, H]), `sequence_output` (the last), `pooled_output` [B, H].
+    """
+
+    def __init__(self, config: BertConfig | dict, name: str = "bert", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.config = config if isinstance(config, BertConfig) else BertConfig.from_dict(config)
+        self.embeddings = Embeddings(self.config, name="embeddings")
+        self.encoder = Encoder(self.config, name="encoder")
+        self.pooler = Pooler(self.config, name="pooler")
+
+    def build(self, input_shape=None):
+        hidden_shape = (None, None, self.config.hidden_size)
+        self.embeddings.build()
+        self.encoder.build(hidden_shape)
+        self.pooler.build((None, self.config.hidden_size))
+        self.built = True
+
+    def call(self, input_ids, input_mask, segment_ids, positions=None, seed=None):
+        mask_scores = MASKED_SCORE * (1.0 - tf.cast(input_mask, self.compute_dtype))[:, tf.newaxis, tf.newaxis, :]
+        embedding_output = self.embeddings(input_ids, segment_ids, seed=seed)
+        layer_outputs = self.encoder(embedding_output, mask_scores, positions=positions, seed=seed)
+        return {
+            "embedding_output": embedding_output,
+            "layer_outputs": layer_outputs,
+            "sequence_output": layer_outputs[-1],
+            "pooled_output": self.pooler(layer_outputs[-1][:, 0]),
+        }
+
+    def get_config(self):
+        return {**super().get_config(), "config": self.config.to_dict()}
+
+
+def gather_positions(hidden: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+    """Rows of `hidden` [B, S, H] at `positions` [B, K], as [B, K, H]."""
+    shape = tf.shape(hidden)
+    rows = tf.reshape(hidden, [-1, hidden.shape[-1]])  # [B * S, H]
+    offsets = tf.range(shape[0])[:, tf.newaxis] * shape[1]  # [B, 1]
+    return tf.gather(rows, positions + offsets)

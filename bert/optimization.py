@@ -1,0 +1,116 @@
+"""The optimizer and the schedule BERT was trained with (appendix A.2; the exact form is PARITY 9)."""
+
+import re
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+NO_DECAY = re.compile("LayerNorm|layer_norm|bias")  # weight decay passes over a variable whose path has one of these
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear from 0 to the peak in `warmup_steps`; after that on the straight line from the peak at step 0 to 0 at
+    `total_steps`. The step is the one about to be taken, so with warmup the first update changes nothing."""
+
+    def __init__(self, peak: float, total_steps: int, warmup_steps: int = 0):
+        self.peak, self.total_steps, self.warmup_steps = peak, total_steps, warmup_steps
+
+    def __call__(self, step):
+        step = tf.cast(step, tf.float32)
+        decayed = self.peak * (1.0 - tf.minimum(step, float(self.total_steps)) / float(self.total_steps))
+        if not self.warmup_steps:
+            return decayed
+        return tf.where(step < self.warmup_steps, self.peak * step / float(self.warmup_steps), decayed)
+
+    def get_config(self):
+        return {"peak": self.peak, "total_steps": self.total_steps, "warmup_steps": self.warmup_steps}
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class AdamWeightDecay(keras.optimizers.Optimizer):
+    """Adam (Kingma & Ba 2015) without bias correction, with weight decay beside the gradient instead of in it:
+
+        m = β₁ m + (1 - β₁) g;   v = β₂ v + (1 - β₂) g²;   w = w - lr · (m / (√v + ε) + decay · w)
+
+    after all gradients together were scaled down to a global norm of at most `clip_norm`. The slots are variables
+    `<path>/adam_m` and `<path>/adam_v`.
+    """
+
+    def __init__(
+        self,
+        learning_rate=5e-5,
+        decay: float = 0.01,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-6,
+        clip_norm: float = 1.0,
+        name: str = "adam_weight_decay",
+        **kwargs,
+    ):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.decay, self.beta_1, self.beta_2, self.epsilon = decay, beta_1, beta_2, epsilon
+        self.clip_norm = clip_norm
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.adam_m = [self.add_variable_from_reference(v, name="adam_m") for v in variables]
+        self.adam_v = [self.add_variable_from_reference(v, name="adam_v") for v in variables]
+
+    def slots(self) -> dict[str, keras.Variable]:
+        """Checkpoint name -> slot variable."""
+        named = {}
+        for index, variable in enumerate(self._trainable_variables):
+            named[f"{variable.path}/adam_m"] = self.adam_m[index]
+            named[f"{variable.path}/adam_v"] = self.adam_v[index]
+        return named
+
+    def clip(self, gradients: Sequence) -> tuple[list, tf.Tensor]:
+        """Scales all gradients together to a global norm of at most `clip_norm`; returns them and the norm before.
+
+        Rows that a sparse gradient holds twice count twice in the norm, as in the original (PARITY 9).
+        """
+        return tf.clip_by_global_norm(gradients, self.clip_norm)
+
+    def apply_summed(self, gradients: Sequence) -> None:
+        """One update, in replica context, with gradients in the order of `build` that replicas have already summed."""
+
+        def update_all(strategy, *gradients):
+            learning_rate = tf.convert_to_tensor(self.learning_rate)
+            for variable, gradient in zip(self._trainable_variables, gradients, strict=True):
+                strategy.extended.update(
+                    variable.value,
+                    lambda variable, gradient, rate: self.update_step(gradient, variable, rate),
+                    args=(gradient, learning_rate),
+                    group=False,
+                )
+
+        tf.distribute.get_replica_context().merge_call(update_all, args=tuple(gradients))
+        self.iterations.assign_add(1)
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        m, v = self.adam_m[index].value, self.adam_v[index].value
+        learning_rate = tf.cast(learning_rate, variable.dtype)
+        if self.decay and not NO_DECAY.search(self._trainable_variables[index].path):
+            variable.assign(variable * (1.0 - learning_rate * self.decay))
+        # One kernel for the whole update; with both powers of beta 0 it corrects no bias.
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=m.handle,
+            v=v.handle,
+            beta1_power=0.0,
+            beta2_power=0.0,
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.convert_to_tensor(gradient),
+        )
+
+    def get_config(self):
+        own = ("decay", "beta_1", "beta_2", "epsilon", "clip_norm")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

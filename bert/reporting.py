@@ -1,0 +1,97 @@
+"""What a run tells while it works: one steady line of progress, one JSON line a step, and the closing results."""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+from bert import files
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal to redraw a line on
+
+
+class Progress:
+    """A bar on a terminal, a plain line now and then elsewhere."""
+
+    def __init__(self, title: str, total: int | None, start: int = 0, unit: str = "steps"):
+        self.title, self.total, self.start, self.unit = title, total, start, unit
+        self.done, self.began, self.told = start, time.monotonic(), float("-inf")
+        self.bar = None
+        if sys.stderr.isatty():
+            self.bar = tqdm(desc=title, total=total, initial=start, unit=unit, dynamic_ncols=True, leave=True)
+
+    def advance(self, count: int, values: Mapping[str, object] | None = None) -> None:
+        """`count` more are done; `values` (name -> number or text) are shown beside the count."""
+        self.done += count
+        shown = {name: _short(value) for name, value in (values or {}).items()}
+        if self.bar:
+            self.bar.set_postfix(shown, refresh=False)
+            self.bar.update(count)
+        elif self._is_due():
+            self.told = time.monotonic()
+            logger.info("%s", self._line(shown))
+
+    def close(self) -> None:
+        if self.bar:
+            self.bar.close()
+
+    def _is_due(self) -> bool:
+        return self.done == self.total or time.monotonic() - self.told >= SECONDS_BETWEEN_LINES
+
+    def _line(self, shown: Mapping[str, str]) -> str:
+        elapsed = time.monotonic() - self.began
+        parts = [f"{self.title} {self.done}/{self.total} {self.unit}" if self.total else f"{self.title} {self.done}"]
+        parts += [f"{name} {value}" for name, value in shown.items()]
+        if self.total and self.done > self.start:
+            parts.append(f"ETA {_clock(elapsed / (self.done - self.start) * (self.total - self.done))}")
+        return " | ".join(parts)
+
+
+def _short(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+class StepLog:
+    """`metrics.jsonl` of an output folder: a JSON object a step. Lines of an earlier try after `start_step` are cut."""
+
+    def __init__(self, folder: str, start_step: int):
+        self.path = os.path.join(folder, "metrics.jsonl")
+        kept = []
+        if files.exists(self.path):
+            kept = [line for line in files.read_lines(self.path) if _step_of(line) <= start_step]
+        files.write_text(self.path, "".join(f"{line}\n" for line in kept))
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        line = json.dumps({"step": step, **{name: float(f"{value:.9g}") for name, value in values.items()}})
+        with files.open_binary(self.path, "ab") as file:
+            file.write(f"{line}\n".encode())
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (json.JSONDecodeError, KeyError):  # the last line of a run that was killed while it wrote
+        return float("inf")
+
+
+def write_results(path: str, results: Mapping[str, object]) -> None:
+    """Writes `key = value` lines sorted by key (PARITY 3), and tells them."""
+    lines = [f"{name} = {results[name]!s}" for name in sorted(results)]
+    logger.info("***** Eval results *****")
+    for line in lines:
+        logger.info("  %s", line)
+    files.write_text(path, "".join(f"{line}\n" for line in lines))

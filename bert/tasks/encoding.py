@@ -1,0 +1,206 @@
+"""Examples to classifier records: [CLS] a [SEP] b [SEP], truncated as the original does it (PARITY 8).
+
+Whole batches are tokenized and laid out at once; no loop runs over tokens.
+"""
+
+import collections
+import dataclasses
+import logging
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bert import records
+from bert.errors import InputError
+from bert.tasks.base import InputExample
+from bert.tokenization import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+BATCH = 2000  # examples tokenized at once; a divisor of LOG_EVERY
+LOG_EVERY = 10000
+SHOWN = 5  # examples shown in the log
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedBatch:
+    """The features of B examples, as arrays named like those of records.CLASSIFIER.
+
+    input_ids, input_mask, segment_ids int32 [B, S]; label_ids, is_real_example int32 [B];
+    lengths int64 [B]: WordPieces with [CLS] and [SEP], before truncation.
+    """
+
+    input_ids: np.ndarray
+    input_mask: np.ndarray
+    segment_ids: np.ndarray
+    label_ids: np.ndarray
+    is_real_example: np.ndarray
+    lengths: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """What was written: `examples` real ones, then `padding`; lengths int64 [examples] before truncation."""
+
+    examples: int
+    padding: int
+    max_seq_length: int
+    lengths: np.ndarray
+    label_counts: dict[str, int]  # in label order; examples without a label are not counted
+
+    def describe(self) -> list[str]:
+        """Lines for the log: the lengths, what part max_seq_length cuts, the label histogram."""
+        p50, p95, p99 = np.percentile(self.lengths, [50, 95, 99], method="higher")
+        cut = 100 * np.mean(self.lengths > self.max_seq_length)
+        lines = [
+            f"  WordPieces an example: p50 {p50}, p95 {p95}, p99 {p99}, longest {self.lengths.max()}; "
+            f"max_seq_length {self.max_seq_length} cuts {cut:.1f}%"
+        ]
+        if any(self.label_counts.values()):
+            lines.append(f"  Labels: {self._histogram()}")
+        return lines
+
+    def _histogram(self) -> str:
+        """Labels with their counts, in label order; of many only the most and the least frequent."""
+        names = list(self.label_counts)
+        if len(names) > 2 * SHOWN:
+            names.sort(key=self.label_counts.get, reverse=True)
+            del names[SHOWN:-SHOWN]
+        counts = [f"{name}: {self.label_counts[name]}" for name in names]
+        if len(names) < len(self.label_counts):
+            counts.insert(SHOWN, f"... ({len(self.label_counts)} labels)")
+        return ", ".join(counts)
+
+
+def write_records(
+    path: str,
+    examples: Sequence[InputExample],
+    labels: Sequence[str],
+    tokenizer: Tokenizer,
+    max_seq_length: int,
+    pad_to_multiple: int = 1,
+) -> Statistics:
+    """Writes the examples, in order, to a TFRecord file of records.CLASSIFIER, atomically.
+
+    Padding records (all zero, is_real_example 0) follow until their number is a multiple of
+    `pad_to_multiple`. Raises InputError for a max_seq_length that has no room for the special tokens.
+    """
+    lengths = []
+    padding = -len(examples) % pad_to_multiple
+
+    def serialized() -> Iterator[bytes]:
+        for start in range(0, len(examples), BATCH):
+            if start % LOG_EVERY == 0:
+                logger.info("Writing example %d of %d", start, len(examples))
+            part = examples[start : start + BATCH]
+            batch = encode(part, labels, tokenizer, max_seq_length)
+            lengths.append(batch.lengths)
+            if start == 0:
+                _show(part, batch, labels, tokenizer)
+            yield from _serialize(batch)
+        yield from _serialize(padding_batch(padding, max_seq_length))
+
+    records.write(path, serialized())
+    counts = collections.Counter(example.label for example in examples)
+    return Statistics(
+        examples=len(examples),
+        padding=padding,
+        max_seq_length=max_seq_length,
+        lengths=np.concatenate([np.zeros(0, np.int64), *lengths]),
+        label_counts={label: counts[label] for label in labels},
+    )
+
+
+def encode(
+    examples: Sequence[InputExample], labels: Sequence[str], tokenizer: Tokenizer, max_seq_length: int
+) -> EncodedBatch:
+    """Encodes a batch of examples; an example without a label gets id 0, as the original's test sets have.
+
+    An empty second text, or one without a WordPiece, makes a single text. Raises InputError for an unknown
+    label, and for a max_seq_length below 2, or below 3 with a pair.
+    """
+    ids_of = {label: i for i, label in enumerate(labels)} | {None: 0}
+    unknown = next((example for example in examples if example.label not in ids_of), None)
+    if unknown:
+        raise InputError(f"{unknown.guid}: unknown label '{unknown.label}', expected one of {', '.join(labels)}")
+    pieces, splits = tokenizer.encode([example.text_a for example in examples] + [e.text_b or "" for e in examples])
+    a_starts, b_starts = np.split(splits[:-1], 2)
+    a_sizes, b_sizes = np.split(np.diff(splits), 2)
+    is_pair = b_sizes > 0
+    lengths = a_sizes + b_sizes + 2 + is_pair
+    _check_room(max_seq_length, is_pair.any())
+    a_sizes, b_sizes = truncated_sizes(a_sizes, b_sizes, max_seq_length)
+
+    # Where each part ends, as columns [B, 1], so that one comparison with the positions [S] says what stands where.
+    position = np.arange(max_seq_length)
+    a_end = (1 + a_sizes)[:, None]  # the place of the first [SEP]
+    b_end = a_end + (b_sizes + is_pair)[:, None]  # the place of the last [SEP], the same one without a pair
+    in_a = (position >= 1) & (position < a_end)
+    in_b = (position > a_end) & (position < b_end)
+    vocabulary = tokenizer.vocabulary
+    input_ids = np.zeros([len(examples), max_seq_length], np.int32)
+    input_ids[:, 0] = vocabulary.cls_id
+    input_ids[in_a] = pieces[(a_starts[:, None] + position - 1)[in_a]]
+    input_ids[in_b] = pieces[(b_starts[:, None] + position - a_end - 1)[in_b]]
+    input_ids[(position == a_end) | (position == b_end)] = vocabulary.sep_id
+    return EncodedBatch(
+        input_ids=input_ids,
+        input_mask=(position <= b_end).astype(np.int32),
+        segment_ids=((position > a_end) & (position <= b_end)).astype(np.int32),
+        label_ids=np.array([ids_of[example.label] for example in examples], np.int32),
+        is_real_example=np.ones(len(examples), np.int32),
+        lengths=lengths,
+    )
+
+
+def truncated_sizes(a_sizes: np.ndarray, b_sizes: np.ndarray, max_seq_length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes [B] of both texts after truncation (PARITY 8).
+
+    While a pair is longer than S - 3 the last WordPiece of the longer text goes, of the second if both are
+    equal: the shorter text loses nothing while it fits into its half, and a gets the odd place. A single text
+    is cut to S - 2.
+    """
+    room = np.where(b_sizes > 0, max_seq_length - 3, max_seq_length - 2)
+    half_b = np.where(b_sizes > 0, room // 2, 0)
+    return (
+        np.minimum(a_sizes, np.maximum(room - b_sizes, room - half_b)),
+        np.minimum(b_sizes, np.maximum(room - a_sizes, half_b)),
+    )
+
+
+def padding_batch(size: int, max_seq_length: int) -> EncodedBatch:
+    """`size` examples that weigh nothing: all features 0."""
+    features = {name: np.zeros([size, max_seq_length], np.int32) for name in ("input_ids", "input_mask", "segment_ids")}
+    scalars = {name: np.zeros(size, np.int32) for name in ("label_ids", "is_real_example")}
+    return EncodedBatch(**features, **scalars, lengths=np.zeros(size, np.int64))
+
+
+def _check_room(max_seq_length: int, has_pair: bool) -> None:
+    needed = 3 if has_pair else 2
+    if max_seq_length < needed:
+        layout = "[CLS] [SEP] [SEP] of a text pair" if has_pair else "[CLS] [SEP]"
+        raise InputError(f"--max_seq_length is {max_seq_length}, too short for {layout}, expected at least {needed}")
+
+
+def _serialize(batch: EncodedBatch) -> Iterator[bytes]:
+    columns = {
+        "input_ids": batch.input_ids.tolist(),
+        "input_mask": batch.input_mask.tolist(),
+        "segment_ids": batch.segment_ids.tolist(),
+        "label_ids": batch.label_ids[:, None].tolist(),
+        "is_real_example": batch.is_real_example[:, None].tolist(),
+    }
+    for row in zip(*columns.values(), strict=True):
+        yield records.CLASSIFIER.serialize(dict(zip(columns, row, strict=True)))
+
+
+def _show(examples: Sequence[InputExample], batch: EncodedBatch, labels: Sequence[str], tokenizer: Tokenizer) -> None:
+    """Logs the first examples in the words that readers of the original's log look for (PARITY 3)."""
+    for i, example in enumerate(examples[:SHOWN]):
+        tokens = [tokenizer.vocabulary.tokens[j] for j in batch.input_ids[i, : batch.input_mask[i].sum()]]
+        logger.info("*** Example ***")
+        logger.info("guid: %s", example.guid)
+        logger.info("tokens: %s", " ".join(tokens))
+        for name in ("input_ids", "input_mask", "segment_ids"):
+            logger.info("%s: %s", name, " ".join(map(str, getattr(batch, name)[i])))
+        logger.info("label: %s (id = %d)", labels[batch.label_ids[i]], batch.label_ids[i])

@@ -1,0 +1,223 @@
+"""Text to WordPiece ids, exactly as the original tokenizes (PARITY 7), in graph operations only.
+
+The operations of tensorflow-text alone do not agree with the original (PARITY 10 says where); a
+normalizer in front of them does. It costs little, because text is sorted by what it needs: a row of
+printable ASCII is only lower-cased, and only a row with a word of over 200 characters is searched for it.
+"""
+
+import concurrent.futures
+import functools
+import hashlib
+import os
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+from bert import files
+from bert.errors import InputError
+
+SPECIAL_TOKENS = ("[CLS]", "[SEP]", "[UNK]", "[MASK]")
+
+MAX_WORD_CHARACTERS = 200  # a longer word is [UNK]
+_MAX_WORD_BYTES = 4 * MAX_WORD_CHARACTERS  # what 200 characters of UTF-8 can take
+_MAX_PIECE_BYTES = 256  # tensorflow-text holds no longer piece
+
+_TEXTS_PER_CALL = 2048
+
+# Regular expressions in RE2 syntax. Deleted, not spaced: all of category Cc but tab, newline and carriage return.
+_DELETED = r"\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}\p{Cf}\x{FFFD}"
+_CLEAN = rf"[^{_DELETED}\p{{Cs}}]*"  # only valid UTF-8 matches; RE2 by itself takes surrogates for valid
+_ASCII_PUNCTUATION = r"!-/:-@\[-`{-~"
+_CHINESE = (
+    r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}"
+    r"\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}\x{2F800}-\x{2FA1F}"
+)
+# One character that ends a word: white space, punctuation, a Chinese character.
+_WORD_BREAK = rf"[\t\n\r\p{{Z}}\p{{P}}{_ASCII_PUNCTUATION}{_CHINESE}]"
+# Rows that need lower-casing at most: printable ASCII in words of ordinary length.
+_PLAIN = r"[0-9A-Za-z]{0,200}(?:[\t\n\r %s][0-9A-Za-z]{0,200})*" % _ASCII_PUNCTUATION
+# Rows that may hold a word of over 200 characters. _WORD_BREAK itself, 201 times, is more than RE2 can
+# search fast, so the breaks here are the common ones: a row too many is found, never one too few.
+_PERHAPS_LONG = r"(?s).*[^\t\n\r %s\x{3000}-\x{303F}\x{3400}-\x{9FFF}\x{FF00}-\x{FF0F}]{201}.*" % _ASCII_PUNCTUATION
+
+
+class Vocabulary:
+    """The tokens of a `vocab.txt`, in id order.
+
+    Attributes:
+      tokens: id -> token, an entry a line; a duplicate stays in its place.
+      ids: token -> id; of duplicates the last id counts. The keys are in order of first appearance, which
+        is the order that random replacement words are drawn from (PARITY 6.1).
+
+    Raises InputError, opening with `name`, when the vocabulary is empty or lacks a special token.
+    """
+
+    def __init__(self, tokens: Sequence[str], name: str = "vocabulary"):
+        self.tokens = tuple(tokens)
+        self.ids = {token: index for index, token in enumerate(self.tokens)}
+        if not self.tokens:
+            raise InputError(f"{name}: is empty, expected a vocabulary, one token a line")
+        missing = [token for token in SPECIAL_TOKENS if token not in self.ids]
+        if missing:
+            raise InputError(
+                f"{name}: has no {', '.join(missing)} among its {len(self)} tokens, expected all special tokens"
+            )
+
+    @classmethod
+    def from_file(cls, path: str) -> "Vocabulary":
+        """Reads one token a line; white space around it is dropped, a blank line counts as the empty token.
+
+        Raises InputError naming the file (and line) when it is missing, not UTF-8, empty or lacks a special token.
+        """
+        return cls([line.strip() for line in files.read_lines(path)], path)
+
+    def __len__(self) -> int:
+        """Number of lines, which is the largest id + 1."""
+        return len(self.tokens)
+
+    def id(self, token: str) -> int:
+        """The id of a token that is in the vocabulary; KeyError otherwise."""
+        return self.ids[token]
+
+    @property
+    def cls_id(self) -> int:
+        return self.ids["[CLS]"]
+
+    @property
+    def sep_id(self) -> int:
+        return self.ids["[SEP]"]
+
+    @property
+    def mask_id(self) -> int:
+        return self.ids["[MASK]"]
+
+    @property
+    def unk_id(self) -> int:
+        return self.ids["[UNK]"]
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Hash of the tokens, newline joined: equal for files that mean the same vocabulary."""
+        return hashlib.sha256("\n".join(self.tokens).encode()).hexdigest()
+
+
+class Tokenizer:
+    """Splits text into WordPieces: clean, lower-case, split at white space and punctuation, longest match first.
+
+    One implementation for all uses: eager, in `tf.data`, in a `tf.function`, in an exported signature.
+
+    Args:
+      vocabulary: the pieces; word-internal ones begin with `##`.
+      do_lower_case: lower-case and strip accents (normal form D, category Mn removed) before splitting.
+
+    Raises InputError for a vocabulary entry too long for tensorflow-text.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, do_lower_case: bool = True):
+        self.vocabulary = vocabulary
+        self.do_lower_case = do_lower_case
+        self._word_pieces = tf_text.FastWordpieceTokenizer(
+            vocab=_matchable(vocabulary),
+            max_bytes_per_word=_MAX_WORD_BYTES,
+            token_out_type=tf.int32,
+            unknown_token="[UNK]",
+        )
+        self._compiled = tf.function(self._ids, [tf.TensorSpec([None], tf.string)], autograph=False)
+
+    def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """WordPiece ids of UTF-8 texts: string [B] -> int32 [B, (pieces)], no [CLS] or [SEP] added.
+
+        Bytes that are not UTF-8 are dropped, as the original drops them from byte strings.
+        """
+        return self._compiled(texts)
+
+    def tokenize(self, text: str) -> list[str]:
+        """The WordPieces of one text."""
+        values, _ = self.encode([text])
+        return [self.vocabulary.tokens[index] for index in values]
+
+    def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """WordPiece ids of many texts, on all cores.
+
+        Returns values, int32 [pieces of all texts], and row_splits, int64 [B+1]: the ids of text b are
+        `values[row_splits[b]:row_splits[b + 1]]`.
+        """
+        workers = os.cpu_count() or 1
+        size = max(1, min(_TEXTS_PER_CALL, -(-len(texts) // workers)))
+        batches = [texts[start : start + size] for start in range(0, len(texts), size)]
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            encoded = list(pool.map(self._encode_batch, batches))
+        values = [np.zeros(0, np.int32), *(values for values, _ in encoded)]
+        lengths = [np.zeros(1, np.int64), *(lengths for _, lengths in encoded)]
+        return np.concatenate(values), np.cumsum(np.concatenate(lengths))
+
+    def _encode_batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        pieces = self._compiled(tf.constant([_utf8(text) for text in texts]))
+        return pieces.values.numpy(), np.diff(pieces.row_splits.numpy())
+
+    def _ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        if self.do_lower_case:
+            texts = tf.strings.lower(texts)  # A to Z; before any other, since full lower-casing obeys the locale (I)
+        texts = _on_rows(~tf.strings.regex_full_match(texts, _PLAIN), self._normalize, texts)
+        return self._word_pieces.tokenize(texts)
+
+    def _normalize(self, texts: tf.Tensor) -> tf.Tensor:
+        texts = _on_rows(~tf.strings.regex_full_match(texts, _CLEAN), _clean, texts)
+        if self.do_lower_case:
+            texts = tf_text.normalize_utf8(tf.strings.lower(texts, "utf-8"), "NFD")
+            texts = tf.strings.regex_replace(texts, r"\p{Mn}+", "")
+        return _on_rows(tf.strings.regex_full_match(texts, _PERHAPS_LONG), _long_words_to_unknown, texts)
+
+
+def _on_rows(chosen: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor], texts: tf.Tensor) -> tf.Tensor:
+    """Applies a function of texts to the chosen rows only: bool [B], string [B] -> string [B]."""
+    rows = tf.where(chosen)
+    return tf.tensor_scatter_nd_update(texts, rows, function(tf.gather_nd(texts, rows)))
+
+
+def _clean(texts: tf.Tensor) -> tf.Tensor:
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="ignore")
+    return tf.strings.regex_replace(texts, f"[{_DELETED}]+", "")
+
+
+def _long_words_to_unknown(texts: tf.Tensor) -> tf.Tensor:
+    """Replaces every word of over 200 characters by one of too many bytes, which WordPiece turns into [UNK]."""
+    words = tf.strings.split(tf.strings.regex_replace(texts, f"({_WORD_BREAK})", r" \1 "))
+    too_long = tf.strings.length(words.values, unit="UTF8_CHAR") > MAX_WORD_CHARACTERS
+    unknown = "x" * (_MAX_WORD_BYTES + 1)
+    return tf.strings.reduce_join(words.with_values(tf.where(too_long, unknown, words.values)), axis=-1, separator=" ")
+
+
+def _matchable(vocabulary: Vocabulary) -> list[str]:
+    """The vocabulary as tensorflow-text accepts it and matches as the original does: int id -> token.
+
+    An entry that can never match in the original (a shadowed duplicate, the bare suffix sign, one with white
+    space or control characters in it) is refused there, or would match. Its place is taken by a token
+    that cannot match, being of several characters with punctuation among them; the newline makes it unique.
+    """
+    tokens = [
+        f"[{index}]\n" if index != vocabulary.ids[token] or not _may_match(token) else token
+        for index, token in enumerate(vocabulary.tokens)
+    ]
+    for index, token in enumerate(tokens):
+        if len(token.removeprefix("##").encode()) > _MAX_PIECE_BYTES:
+            raise InputError(
+                f"vocabulary entry {index} ('{token[:20]}...') has {len(token.encode())} bytes, "
+                f"expected at most {_MAX_PIECE_BYTES}"
+            )
+    return [*tokens, "\x01"]  # one entry beyond the last id, never in a text: builds where no other entry may match
+
+
+def _may_match(token: str) -> bool:
+    characters = len(token.removeprefix("##"))
+    return 0 < characters <= MAX_WORD_CHARACTERS and not re.search(r"[\s\x00-\x1F\x7F-\x9F]", token)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # a lone surrogate makes its word unknown; so does this code point, which names nothing
+        return re.sub("[\ud800-\udfff]", "\U0010ffff", text).encode()

@@ -1,0 +1,149 @@
+"""Fine-tunes BERT to classify a sentence or a pair of sentences, evaluates it, and predicts.
+
+    python run_classifier.py --task_name=MRPC --data_dir=$GLUE_DIR/MRPC --output_dir=/tmp/mrpc \\
+        --vocab_file=$BERT_BASE_DIR/vocab.txt --bert_config_file=$BERT_BASE_DIR/bert_config.json \\
+        --init_checkpoint=$BERT_BASE_DIR/bert_model.ckpt --do_train=true --do_eval=true \\
+        --max_seq_length=128 --train_batch_size=32 --learning_rate=2e-5 --num_train_epochs=3.0
+
+For data of your own: --task_name=table, and train.tsv, dev.tsv, test.tsv with a header line that names the columns
+text, label and, for pairs, text_b. Checkpoints, eval_results.txt and test_results.tsv go to the output folder; the same
+command started again goes on from the last checkpoint.
+"""
+
+import dataclasses
+import logging
+import os
+
+from bert import cli
+from bert.errors import InputError
+
+logger = logging.getLogger("bert.run_classifier")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(cli.RunFlags, cli.TextFlags):
+    task_name: str = cli.required("What is learned: cola, mnli, mrpc, xnli, or table for files of your own.")
+    data_dir: str = cli.required("Folder with the task's files: train.tsv, dev.tsv, test.tsv in most tasks.")
+    do_predict: bool = cli.flag(False, "Predict the test set.")
+    predict_batch_size: int = cli.flag(8, "Examples in one prediction batch.")
+    num_train_epochs: float = cli.flag(3.0, "How often training sees every example.")
+    warmup_proportion: float = cli.flag(0.1, "Share of the training steps in which the learning rate rises from 0.")
+
+    def check(self) -> None:
+        if not (self.do_train or self.do_eval or self.do_predict):
+            raise InputError("nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several")
+        super().check()
+        cli.check_positive(self, "predict_batch_size")
+        cli.check_case_matches_checkpoint(self.do_lower_case, self.init_checkpoint)
+        if not 0 <= self.warmup_proportion <= 1:
+            raise InputError(f"--warmup_proportion is {self.warmup_proportion}, expected 0 to 1")
+
+    @property
+    def splits(self) -> list[str]:
+        asked = {"train": self.do_train, "dev": self.do_eval, "test": self.do_predict}
+        return [split for split, wanted in asked.items() if wanted]
+
+
+def main(settings: Settings) -> None:
+    from bert import runs, tasks
+    from bert.heads import SequenceClassifier
+
+    config = runs.read_config(settings.bert_config_file, settings.max_seq_length)
+    task = tasks.find(settings.task_name)()
+    task.prepare(settings.data_dir, settings.output_dir, settings.splits)
+    tokenizer = runs.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
+    examples = {split: task.examples(settings.data_dir, split) for split in settings.splits}
+    total_steps = count_steps(settings, len(examples.get("train", ())))
+    identity = {
+        "command": "run_classifier",
+        "task": task.name,
+        "labels": list(task.labels),
+        "config": config.to_dict(),
+        "vocabulary": tokenizer.vocabulary.sha256,
+        "do_lower_case": settings.do_lower_case,
+    }
+    trainer = runs.start(settings, lambda: SequenceClassifier(config, len(task.labels)), identity)
+    task.save_labels(settings.output_dir)
+
+    def write_records(split: str, batch_size: int):
+        return encode_split(settings, task, examples[split], tokenizer, split, batch_size)
+
+    if settings.do_train:
+        train_set = write_records("train", 1)
+        runs.train(trainer, settings, train_set, total_steps, int(total_steps * settings.warmup_proportion))
+    if settings.do_eval:
+        evaluate(trainer, settings, write_records("dev", settings.eval_batch_size))
+    if settings.do_predict:
+        predict(trainer, settings, write_records("test", settings.predict_batch_size), len(examples["test"]))
+
+
+def count_steps(settings: Settings, examples: int) -> int:
+    """Training steps of the epochs asked for. Raises InputError where they are less than one."""
+    steps = int(examples / settings.train_batch_size * settings.num_train_epochs)
+    if settings.do_train and steps < 1:
+        raise InputError(
+            f"{examples} training examples make no step with --train_batch_size={settings.train_batch_size} "
+            f"and --num_train_epochs={settings.num_train_epochs}"
+        )
+    return steps
+
+
+def encode_split(settings: Settings, task, examples, tokenizer, split: str, batch_size: int):
+    """Writes a split's records to the output folder and returns them as a RecordSet."""
+    from bert import records
+    from bert.input_pipeline import RecordSet
+    from bert.tasks import encoding
+
+    names = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
+    path = os.path.join(settings.output_dir, names[split])
+    statistics = encoding.write_records(
+        path,
+        examples,
+        task.labels,
+        tokenizer,
+        settings.max_seq_length,
+        pad_to_multiple=batch_size if settings.use_tpu else 1,
+    )
+    for line in statistics.describe():
+        logger.info(line)
+    return RecordSet(records.CLASSIFIER, (path,), {"S": settings.max_seq_length})
+
+
+def evaluate(trainer, settings: Settings, record_set) -> None:
+    """Writes eval_results.txt under the original's four names."""
+    from bert import reporting, runs
+
+    means = runs.evaluate(trainer, record_set, settings.eval_batch_size)
+    results = {
+        "eval_accuracy": means["accuracy"],
+        "eval_loss": means["cross_entropy"],
+        "global_step": means["global_step"],
+        "loss": means["loss"],
+    }
+    reporting.write_results(os.path.join(settings.output_dir, "eval_results.txt"), results)
+
+
+def predict(trainer, settings: Settings, record_set, count: int) -> None:
+    """Writes test_results.tsv: a line an example, the probabilities in the order of the labels."""
+    import math
+
+    import tensorflow as tf
+
+    from bert import files
+    from bert.input_pipeline import evaluation_batches
+
+    logger.info("***** Running prediction *****")
+    logger.info("  Num examples = %d", count)
+    logger.info("  Batch size = %d", settings.predict_batch_size)
+    batches = evaluation_batches(record_set, settings.predict_batch_size, cut=not settings.use_tpu)
+    lines = []
+    for outputs in trainer.predict(batches, math.ceil(count / settings.predict_batch_size)):
+        probabilities = tf.nn.softmax(outputs["logits"]).numpy()  # [B, C]
+        lines += ["\t".join(str(value) for value in row) + "\n" for row in probabilities]
+    path = os.path.join(settings.output_dir, "test_results.tsv")
+    files.write_text(path, "".join(lines))
+    logger.info("Wrote %d predictions to %s", len(lines), path)
+
+
+if __name__ == "__main__":
+    cli.run(Settings, main)
