@@ -7,7 +7,9 @@ with a scheme such as `gs://` go through TensorFlow's file system layer.
 
 import contextlib
 import glob
+import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from typing import IO
 
@@ -60,10 +62,11 @@ def read_lines(path: str) -> Iterator[str]:
 
     As the original reads (PARITY 7): only newline ends a line, and every carriage return in a line
     is dropped, not only the one before the newline. A byte order mark at the start is dropped too.
-    Raises InputError with file and line for bytes that are not UTF-8.
+    A name that ends in `.gz` is unpacked on the way.
+    Raises InputError with file and line for bytes that are not UTF-8 and for a damaged `.gz` file.
     """
     with open_binary(path) as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(_unpacked_lines(path, file), start=1):
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             try:
@@ -75,17 +78,38 @@ def read_lines(path: str) -> Iterator[str]:
             yield text.removesuffix("\n").replace("\r", "")
 
 
-def expand(patterns: str, flag: str) -> list[str]:
+def _unpacked_lines(path: str, file: IO[bytes]) -> Iterator[bytes]:
+    if not path.endswith(".gz"):
+        yield from file
+        return
+    number = 0
+    try:
+        for number, line in enumerate(gzip.open(file), start=1):  # noqa: B007
+            yield line
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path}:{number + 1}: not gzip, damaged or cut off: {error}") from None
+
+
+def size(path: str) -> int:
+    """Bytes in a file."""
+    return _remote_files().stat(path).length if is_remote(path) else os.path.getsize(path)
+
+
+def expand(patterns: str, flag: str, in_folder_order: bool = False) -> list[str]:
     """Files of a comma-separated list of names and globs, in the order given (PARITY 6.2).
 
-    Raises InputError, naming the flag and the pattern, for a pattern that matches no file.
+    What a glob matches is sorted; `in_folder_order`, it comes in the order the folder lists it, as the original
+    reads it. Raises InputError, naming the flag and the pattern, for a pattern that matches no file.
     """
     paths = []
     for pattern in (part.strip() for part in patterns.split(",")):
-        found = _remote_files().glob(pattern) if is_remote(pattern) else sorted(glob.glob(pattern))
+        found = _remote_files().glob(pattern) if is_remote(pattern) else glob.glob(pattern)
         found = [path for path in found if not is_folder(path)]
+        if not in_folder_order:
+            found.sort()
         if not found:
-            raise InputError(f"--{flag}: no file matches '{pattern}'")
+            hint = f", it is a folder: name its files, say with {pattern}/*" if is_folder(pattern) else ""
+            raise InputError(f"--{flag}: no file matches '{pattern}'{hint}")
         paths.extend(found)
     return paths
 

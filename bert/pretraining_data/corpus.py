@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -83,19 +83,24 @@ class DuplicateCounter:
     none is missed before the table fills (millions of documents), after which the count is a lower bound.
     """
 
-    def __init__(self):
+    def __init__(self, advance: Callable[[int], None] | None = None):
+        """`advance` is told the bytes of each sentence that passes."""
         self.count = 0
+        self._advance = advance
         self._table = np.zeros(_DUPLICATE_SLOTS, np.uint64)
         self._hash, self._is_empty = hashlib.blake2b(digest_size=8), True
 
     def watch(self, sentences: Iterable[str]) -> Iterator[str]:
         """Passes sentences on, an empty one ends a document."""
         for sentence in sentences:
+            line = sentence.encode("utf-8", "surrogatepass") + b"\n"
             if sentence:
-                self._hash.update(sentence.encode("utf-8", "surrogatepass") + b"\n")
+                self._hash.update(line)
                 self._is_empty = False
             else:
                 self._end()
+            if self._advance:
+                self._advance(len(line))
             yield sentence
         self._end()
 

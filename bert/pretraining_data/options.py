@@ -37,7 +37,9 @@ class Options:
             )
         for name in ("max_predictions_per_seq", "dupe_factor"):
             if getattr(self, name) < 1:
-                raise InputError(f"--{name} is {getattr(self, name)}, expected at least 1: no record could be learned from")
+                raise InputError(
+                    f"--{name} is {getattr(self, name)}, expected at least 1: no record could be learned from"
+                )
         for name in ("masked_lm_prob", "short_seq_prob"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"--{name} is {getattr(self, name)}, expected a probability from 0 to 1")

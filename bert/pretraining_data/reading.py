@@ -45,7 +45,9 @@ def _read_json_lines(path: str, text_field: str) -> Iterator[str]:
         text = values.get(text_field) if isinstance(values, dict) else None
         if not isinstance(text, str):
             found = ", ".join(map(str, values)) if isinstance(values, dict) else type(values).__name__
-            raise InputError(f"{path}:{number}: expected an object with a string '{text_field}', found {found or 'nothing'}")
+            raise InputError(
+                f"{path}:{number}: expected an object with a string '{text_field}', found {found or 'nothing'}"
+            )
         yield from split_sentences(text)
         yield ""
 

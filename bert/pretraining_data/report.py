@@ -1,0 +1,170 @@
+"""What a run tells: progress while it works, a corpus report at the end."""
+
+import dataclasses
+import logging
+import os
+import sys
+import time
+
+import numpy as np
+import tqdm
+
+from bert.pretraining_data.corpus import Corpus
+from bert.tokenization import Vocabulary
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+@dataclasses.dataclass
+class Counts:
+    """Counts of a corpus and of the instances made of it; those of two parts add up."""
+
+    documents: int = 0
+    sentences: int = 0
+    tokens: int = 0
+    unknown_tokens: int = 0
+    continuing_pieces: int = 0  # pieces that continue a word; counted for whole-word masking only
+    duplicate_documents: int = 0
+    one_sentence_documents: int = 0
+    instances: int = 0
+    random_next: int = 0
+    pieces: int = 0  # of all instances, [CLS] and [SEP] counted, padding not
+    masked_pieces: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+
+    @classmethod
+    def of_corpus(cls, corpus: Corpus, vocabulary: Vocabulary) -> "Counts":
+        return cls(
+            documents=corpus.num_documents,
+            sentences=corpus.num_sentences,
+            tokens=len(corpus.tokens),
+            unknown_tokens=int(np.count_nonzero(corpus.tokens == vocabulary.unk_id)),
+            continuing_pieces=0 if corpus.continues is None else int(np.count_nonzero(corpus.continues)),
+            one_sentence_documents=int(np.count_nonzero(np.diff(corpus.documents) == 1)),
+        )
+
+    @classmethod
+    def of_instances(cls, features: dict[str, np.ndarray]) -> "Counts":
+        """Counts of a batch of features, as `PlanReader` makes them."""
+        return cls(
+            instances=len(features["input_ids"]),
+            random_next=int(features["next_sentence_labels"].sum()),
+            pieces=int(features["input_mask"].sum()),
+            masked_pieces=int(features["masked_lm_weights"].sum()),
+        )
+
+    def log(self) -> None:
+        """Prints the corpus report."""
+        one_sentence = _share(self.one_sentence_documents, self.documents)
+        logger.info("*** Corpus report ***")
+        logger.info("  documents             %d", self.documents)
+        logger.info(
+            "    seen before         %d (%s)",
+            self.duplicate_documents,
+            _share(self.duplicate_documents, self.documents),
+        )
+        logger.info("    of one sentence     %d (%s)", self.one_sentence_documents, one_sentence)
+        logger.info("  sentences             %d", self.sentences)
+        logger.info("  tokens                %d", self.tokens)
+        logger.info("    [UNK]               %d (%s)", self.unknown_tokens, _share(self.unknown_tokens, self.tokens))
+        logger.info("  instances             %d", self.instances)
+        logger.info("    random next         %d (%s)", self.random_next, _share(self.random_next, self.instances))
+        logger.info("    masked pieces       %d (%s)", self.masked_pieces, _share(self.masked_pieces, self.pieces))
+
+    def warn(self, whole_words: bool) -> None:
+        """Logs what makes the records less useful than they look."""
+        if self.documents == 1:
+            logger.warning("WARNING: there is one document only, so a random next sentence comes from it too")
+        if self.unknown_tokens * 10 > self.tokens:
+            share = _share(self.unknown_tokens, self.tokens)
+            logger.warning("WARNING: %s of the tokens are [UNK]; does the vocabulary fit this text?", share)
+        if whole_words and not self.continuing_pieces:
+            logger.warning(
+                "WARNING: --do_whole_word_mask found no word of several pieces, so it changes nothing; "
+                "for Chinese text --segmenter=jieba or --segmenter=spaces finds the words"
+            )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.2%}" if whole else "-"
+
+
+class Progress:
+    """A bar on a terminal, elsewhere a line every half minute: how much is done, MB/s, instances/s, time left.
+
+    Args:
+      what: the name of the work.
+      total: the amount of work in `unit`; None if it is not known.
+      unit: "B" for bytes, shown as MB, or the name of a thing.
+    """
+
+    def __init__(self, what: str, total: int | None, unit: str = "B"):
+        self._what, self._total, self._unit = what, total, unit
+        self._done = self._instances = 0
+        self._start = self._last_line = time.monotonic()
+        self._bar = None
+        if sys.stderr.isatty():
+            self._bar = tqdm.tqdm(
+                total=total, desc=what, unit=unit, unit_scale=True, leave=False, dynamic_ncols=True, file=sys.stderr
+            )
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def advance(self, amount: int, instances: int = 0) -> None:
+        """So much more is done, and so many instances were made with it."""
+        self._done += amount
+        self._instances += instances
+        if self._bar is not None:
+            if instances:
+                rate = self._instances / max(time.monotonic() - self._start, 1e-9)
+                self._bar.set_postfix_str(f"{rate:.0f} instances/s", refresh=False)
+            self._bar.update(amount)
+        elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            logger.info("%s", self.line())
+
+    def line(self) -> str:
+        """The state in one line."""
+        seconds = max(time.monotonic() - self._start, 1e-9)
+        scale, unit = (1e6, "MB") if self._unit == "B" else (1, f" {self._unit}")
+        parts = [f"{self._what}: {self._done / scale:.0f}{unit}", f"{self._done / scale / seconds:.1f}{unit}/s"]
+        if self._instances:
+            parts.append(f"{self._instances / seconds:.0f} instances/s")
+        if self._total and self._done:
+            left = seconds * max(self._total - self._done, 0) / self._done
+            parts[0] += f" of {self._total / scale:.0f}{unit}"
+            parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")
+        return ", ".join(parts)
+
+
+def log_examples(features: dict[str, np.ndarray], vocabulary: Vocabulary, count: int) -> None:
+    """Shows the first instances of a batch as a reader would want to see them."""
+    for row in range(min(count, len(features["input_ids"]))):
+        length = int(features["input_mask"][row].sum())
+        tokens = [vocabulary.tokens[index] for index in features["input_ids"][row, :length]]
+        hidden = int(features["masked_lm_weights"][row].sum())
+        labels = [
+            f"{position}:{vocabulary.tokens[index]}"
+            for position, index in zip(
+                features["masked_lm_positions"][row, :hidden], features["masked_lm_ids"][row, :hidden], strict=True
+            )
+        ]
+        is_random_next = features["next_sentence_labels"][row, 0]
+        logger.info("*** Example ***")
+        logger.info("tokens: %s", " ".join(tokens))
+        logger.info("masked pieces: %s", " ".join(labels))
+        logger.info("next sentence: %s", "random (1)" if is_random_next else "actual (0)")
+
+
+def total_bytes(paths: list[str], sizes: list[int]) -> int | None:
+    """Bytes of text in the files; None if a compressed one hides it."""
+    return None if any(os.path.splitext(path)[1] == ".gz" for path in paths) else sum(sizes)

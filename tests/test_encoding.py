@@ -1,0 +1,167 @@
+"""Layout and truncation of classifier records (PARITY 8), and what is logged and counted."""
+
+import logging
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bert import records
+from bert.errors import InputError
+from bert.tasks import InputExample, encoding
+from bert.tokenization import Tokenizer, Vocabulary
+
+TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "##x"]
+LABELS = ("no", "yes")
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer(Vocabulary(TOKENS), do_lower_case=True)
+
+
+def rows(batch: encoding.EncodedBatch) -> list[tuple[str, str]]:
+    """Each row of a batch as its tokens and its segments, both up to the last real position."""
+    sizes = batch.input_mask.sum(axis=1)
+    return [
+        (" ".join(TOKENS[i] for i in ids[:size]), "".join(map(str, segments[:size])))
+        for ids, segments, size in zip(batch.input_ids, batch.segment_ids, sizes, strict=True)
+    ]
+
+
+def encoded(tokenizer, max_seq_length, *texts):
+    return encoding.encode([InputExample("g", *pair) for pair in texts], LABELS, tokenizer, max_seq_length)
+
+
+@pytest.mark.parametrize(
+    ("max_seq_length", "text_a", "text_b", "tokens", "segments"),
+    [
+        (8, "a bx", None, "[CLS] a b ##x [SEP]", "00000"),
+        (5, "a b c", None, "[CLS] a b c [SEP]", "00000"),
+        (4, "a b c", None, "[CLS] a b [SEP]", "0000"),
+        (2, "a b c", None, "[CLS] [SEP]", "00"),
+        (8, "a b", "c", "[CLS] a b [SEP] c [SEP]", "000011"),
+        (8, "a b c d", "e f g h", "[CLS] a b c [SEP] e f [SEP]", "00000111"),  # a tie loses from b
+        (9, "a b c d", "e f g h", "[CLS] a b c [SEP] e f g [SEP]", "000001111"),
+        (8, "a b c d e", "f", "[CLS] a b c d [SEP] f [SEP]", "00000011"),
+        (8, "a", "b c d e f", "[CLS] a [SEP] b c d e [SEP]", "00011111"),
+        (3, "a b", "c d", "[CLS] [SEP] [SEP]", "001"),
+        (4, "a b", "c d", "[CLS] a [SEP] [SEP]", "0001"),
+        (8, "a", "", "[CLS] a [SEP]", "000"),
+        (8, "a", "\u200b \x00", "[CLS] a [SEP]", "000"),  # tokenizes to nothing
+        (8, "", "b", "[CLS] [SEP] b [SEP]", "0011"),
+        (8, "", "", "[CLS] [SEP]", "00"),
+        (8, "z", None, "[CLS] [UNK] [SEP]", "000"),
+    ],
+)
+def test_layout(tokenizer, max_seq_length, text_a, text_b, tokens, segments):
+    # a long pair stands before it, so that a row cannot take its neighbour's WordPieces unseen
+    texts = ("i j i j i j i j", None), (text_a, text_b), ("h h h h h h", None)
+    batch = encoded(tokenizer, max_seq_length, *texts)
+    assert rows(batch)[1] == (tokens, segments)
+    assert not batch.input_ids[batch.input_mask == 0].any()
+    assert batch.input_ids.shape == (3, max_seq_length)
+
+
+def popped(a: int, b: int, max_seq_length: int) -> tuple[int, int]:
+    """The original's loop: one WordPiece after the other goes from the longer text."""
+    if b == 0:
+        return min(a, max_seq_length - 2), 0
+    while a + b > max_seq_length - 3:
+        if a > b:
+            a -= 1
+        else:
+            b -= 1
+    return a, b
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(3, 50))
+def test_truncation_is_that_of_the_loop(a, b, max_seq_length):
+    found = encoding.truncated_sizes(np.array([a]), np.array([b]), max_seq_length)
+    assert (found[0][0], found[1][0]) == popped(a, b, max_seq_length)
+
+
+@pytest.mark.parametrize(("max_seq_length", "text_b", "least"), [(2, "b", 3), (1, None, 2), (1, "b", 3), (0, None, 2)])
+def test_a_length_without_room_names_the_flag(tokenizer, max_seq_length, text_b, least):
+    with pytest.raises(InputError, match=f"--max_seq_length is {max_seq_length}, .*expected at least {least}$"):
+        encoded(tokenizer, max_seq_length, ("a", text_b))
+
+
+def test_labels_become_ids_and_none_becomes_0(tokenizer):
+    examples = [InputExample("g", "a", label=label) for label in ("yes", None, "no")]
+    assert encoding.encode(examples, LABELS, tokenizer, 4).label_ids.tolist() == [1, 0, 0]
+    with pytest.raises(InputError, match="g: unknown label 'maybe', expected one of no, yes"):
+        encoding.encode([InputExample("g", "a", label="maybe")], LABELS, tokenizer, 4)
+
+
+def decoded(path) -> list[dict]:
+    parsed = (tf.train.Example.FromString(record).features.feature for record in records.read(str(path)))
+    return [{name: list(feature.int64_list.value) for name, feature in example.items()} for example in parsed]
+
+
+def test_padding_records_are_zero_and_complete_the_multiple(tokenizer, tmp_path):
+    examples = [InputExample("g", "a", label="yes")] * 5
+    statistics = encoding.write_records(str(tmp_path / "out"), examples, LABELS, tokenizer, 4, pad_to_multiple=4)
+    found = decoded(tmp_path / "out")
+    assert (statistics.examples, statistics.padding, len(found)) == (5, 3, 8)
+    real = {"input_ids": [2, 5, 3, 0], "input_mask": [1, 1, 1, 0], "segment_ids": [0] * 4}
+    zero = {name: [0] * 4 for name in real}
+    assert found[:5] == [real | {"label_ids": [1], "is_real_example": [1]}] * 5
+    assert found[5:] == [zero | {"label_ids": [0], "is_real_example": [0]}] * 3
+
+
+def test_statistics_are_of_the_whole_set_before_truncation(tokenizer, tmp_path):
+    examples = [InputExample("g", "a b", label="yes")] * 98 + [InputExample("g", "a " * 9, "b")] * 2
+    statistics = encoding.write_records(str(tmp_path / "out"), examples, LABELS, tokenizer, 6)
+    assert statistics.lengths.tolist() == [4] * 98 + [13] * 2
+    assert statistics.label_counts == {"no": 0, "yes": 98}
+    assert statistics.describe() == [
+        "  WordPieces an example: p50 4, p95 4, p99 13, longest 13; max_seq_length 6 cuts 2.0%",
+        "  Labels: no: 0, yes: 98",
+    ]
+
+
+def test_of_many_labels_the_most_and_the_least_frequent_are_told():
+    counts = {f"l{i}": i for i in range(77)}
+    statistics = encoding.Statistics(1, 0, 8, np.array([4]), counts)
+    assert statistics.describe()[1] == (
+        "  Labels: l76: 76, l75: 75, l74: 74, l73: 73, l72: 72, ... (77 labels), l4: 4, l3: 3, l2: 2, l1: 1, l0: 0"
+    )
+
+
+def test_batches_do_not_show_in_the_file(tokenizer, tmp_path, monkeypatch):
+    examples = [InputExample(f"g{i}", "a b c"[: i % 6], "d e f"[: i % 4], LABELS[i % 2]) for i in range(25)]
+    encoding.write_records(str(tmp_path / "whole"), examples, LABELS, tokenizer, 6)
+    monkeypatch.setattr(encoding, "BATCH", 4)
+    encoding.write_records(str(tmp_path / "parts"), examples, LABELS, tokenizer, 6)
+    assert len(decoded(tmp_path / "whole")) == 25
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "parts").read_bytes()
+
+
+def test_the_log_has_the_lines_of_the_original(tokenizer, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(encoding, "BATCH", 5)
+    monkeypatch.setattr(encoding, "LOG_EVERY", 10)
+    examples = [InputExample(f"dev-{i}", "a bx", "c", "yes") for i in range(12)]
+    with caplog.at_level(logging.INFO, logger="bert"):
+        encoding.write_records(str(tmp_path / "out"), examples, LABELS, tokenizer, 8)
+    assert caplog.messages[:8] == [
+        "Writing example 0 of 12",
+        "*** Example ***",
+        "guid: dev-0",
+        "tokens: [CLS] a b ##x [SEP] c [SEP]",
+        "input_ids: 2 5 6 15 3 7 3 0",
+        "input_mask: 1 1 1 1 1 1 1 0",
+        "segment_ids: 0 0 0 0 0 1 1 0",
+        "label: yes (id = 1)",
+    ]
+    assert caplog.messages.count("*** Example ***") == 5
+    assert caplog.messages[-1] == "Writing example 10 of 12"
+
+
+def test_an_error_leaves_no_file(tokenizer, tmp_path):
+    examples = [InputExample("g", "a")] * encoding.BATCH + [InputExample("g", "a", "b")]
+    with pytest.raises(InputError, match="--max_seq_length is 2"):
+        encoding.write_records(str(tmp_path / "out"), examples, LABELS, tokenizer, 2)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,155 @@
+"""The rules of the house: the way imports run, the length of functions, what the commands and the README promise."""
+
+import ast
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+# From the ground up: a module imports from the rows below its own, never from its own row.
+LAYERS = (
+    ("bert", "bert.errors"),
+    ("bert.files",),
+    ("bert.config", "bert.masking", "bert.tokenization"),
+    ("bert.records",),
+    ("bert.pretraining_data", "bert.tasks"),
+    ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization"),
+    ("bert.distribution", "bert.heads", "bert.metrics", "bert.reporting"),
+    ("bert.cli", "bert.training"),
+    ("bert.runs",),
+)
+SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
+MODULES = sorted(ROOT.glob("bert/**/*.py"))
+SOURCES = [*MODULES, *(ROOT / name for name in SCRIPTS), *sorted(ROOT.glob("examples/**/*.py"))]
+MACHINE_PATHS = re.compile(r"/(?:home|root|work|Users|tmp|opt)/\w")
+REGISTRY_HOSTS = re.compile("pypi" r"\.org|files\.python" r"hosted|huggingface" r"\.co", re.IGNORECASE)
+
+
+def relative(path: pathlib.Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_name(path: pathlib.Path) -> str:
+    return relative(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def layer(module: str) -> int:
+    """The row of LAYERS in which a module, or the folder it lies in, stands."""
+    name = ".".join(module.split(".")[:2])
+    rows = [number for number, names in enumerate(LAYERS) if name in names]
+    assert rows, f"{name} has no place in LAYERS of tests/test_house.py"
+    return rows[0]
+
+
+def tracked_files() -> list[pathlib.Path]:
+    """The files of the project that git tracks, or would if they were added."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs a git checkout")
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def imported(path: pathlib.Path) -> set[str]:
+    """The modules of the package that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{relative(path)}:{node.lineno}: a relative import, expected the full name"
+            found.add(node.module)
+            if node.module == "bert":  # `from bert import files`: the module bert.files
+                found.update(f"bert.{name.name}" for name in node.names if not name.name.startswith("__"))
+    return {name for name in found if name.split(".")[0] == "bert"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_imports_run_downward(path):
+    importer = module_name(path)
+    for module in imported(path):
+        same_folder = module.split(".")[:2] == importer.split(".")[:2]
+        assert same_folder or layer(module) < layer(importer), f"{importer} imports {module}, which is not below it"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_files_and_functions_stay_short(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = node.end_lineno - node.lineno + 1
+            assert lines <= 60, f"{relative(path)}:{node.lineno}: {node.name} has {lines} lines"
+
+
+def test_importing_the_commands_changes_nothing():
+    """All commands in one process, as in a notebook: no flag registered, no file written, no line printed."""
+    code = f"""
+import importlib, os
+import tensorflow, tensorflow_text  # registers flags of its own
+from absl import flags
+before = set(flags.FLAGS), set(os.listdir()) | {{"__pycache__"}}
+for name in {[name.removesuffix(".py") for name in SCRIPTS]}:
+    importlib.import_module(name)
+print(*(set(flags.FLAGS) - before[0]), *(set(os.listdir()) - before[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_lists_the_flags_of_the_original(script, golden):
+    """Each with the original's type and default; flags of our own may come on top."""
+    done = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = done.stdout.splitlines()
+    for flag in json.loads((golden / "flags" / script).with_suffix(".json").read_text()):
+        kind = {"string": "str"}.get(flag["type"], flag["type"])
+        state = "required" if flag["required"] else f"default {flag['default']}"
+        assert f"  --{flag['name']} ({kind}, {state})" in listed
+
+
+def flags_of(script: str) -> set[str]:
+    """All flags that a script lists in its --help."""
+    done = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(re.findall(r"^  --(\w+) \(", done.stdout, re.MULTILINE))
+
+
+def test_first_screen_of_the_readme_names_the_two_commands():
+    screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:25]
+    assert "make demo" in "\n".join(screen)
+    assert "make test" in "\n".join(screen)
+
+
+def test_readme_commands_use_flags_that_exist():
+    """Every `python run_….py --flag …` block of the README parses: no flag there is unknown to its script."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^ *python (\w+\.py) \\\n((?: +--.*\n)+)", readme, re.MULTILINE)
+    assert {script for script, _ in blocks} == set(SCRIPTS)
+    for script, lines in blocks:
+        named = set(re.findall(r"--(\w+)", lines))
+        assert named <= flags_of(script), f"{script}: {named - flags_of(script)}"
+
+
+def test_links_in_the_documents_lead_somewhere():
+    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+            assert "://" in target or (path.parent / target).exists(), f"{relative(path)}: {target}"
+
+
+def test_no_machine_paths_and_no_registry_hosts():
+    for path in tracked_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a checkpoint or an array
+        for pattern in (MACHINE_PATHS, REGISTRY_HOSTS):
+            for number, line in enumerate(text.splitlines(), start=1):
+                found = pattern.search(line)
+                allowed = line.startswith("#!") or "/path/to/" in line
+                assert not found or allowed, f"{relative(path)}:{number}: {found.group()}"

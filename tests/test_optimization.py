@@ -1,0 +1,64 @@
+"""The optimizer and the schedule against the reference trajectory and hand-worked cases."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert.optimization import AdamWeightDecay, WarmupLinearDecay
+from tests import model_references as references
+
+
+def test_ten_steps_agree(golden):
+    differences = references.trajectory_differences(golden / "model" / "micro")
+    assert max(differences.values()) < 1e-5
+
+
+def test_schedule_by_hand():
+    """PARITY 9: for 1e-4, 3 warmup steps of 10."""
+    schedule = WarmupLinearDecay(1e-4, total_steps=10, warmup_steps=3)
+    found = [float(schedule(step)) for step in range(12)]
+    expected = [0, 1e-4 / 3, 2e-4 / 3, 7e-5, 6e-5, 5e-5, 4e-5, 3e-5, 2e-5, 1e-5, 0, 0]
+    np.testing.assert_allclose(found, expected, atol=1e-11)
+    assert float(WarmupLinearDecay(1e-4, total_steps=10)(0)) == pytest.approx(1e-4)
+
+
+def one_step(path_name: str, weight: float, gradient: float, **arguments) -> float:
+    variable = keras.Variable([weight], name=path_name)
+    optimizer = AdamWeightDecay(learning_rate=0.1, **arguments)
+    optimizer.build([variable])
+    optimizer.apply_summed([tf.constant([gradient])])
+    return float(variable[0])
+
+
+def test_one_step_by_hand():
+    """m = 0.1 g, v = 0.001 g², no bias correction, epsilon outside the root, decay beside the gradient."""
+    update = 0.1 * 0.5 / ((0.001 * 0.25) ** 0.5 + 1e-6) + 0.01 * 2.0
+    assert one_step("kernel", weight=2.0, gradient=0.5) == pytest.approx(2.0 - 0.1 * update, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bias", "output_bias", "LayerNorm_gamma"])
+def test_no_decay_for_biases_and_normalization(name):
+    update = 0.1 * 0.5 / ((0.001 * 0.25) ** 0.5 + 1e-6)
+    assert one_step(name, weight=2.0, gradient=0.5) == pytest.approx(2.0 - 0.1 * update, rel=1e-5)
+
+
+def test_clipping_is_over_all_gradients_together():
+    optimizer = AdamWeightDecay()
+    clipped, norm = optimizer.clip([tf.constant([3.0]), tf.constant([4.0])])
+    assert float(norm) == pytest.approx(5.0)
+    np.testing.assert_allclose([float(value[0]) for value in clipped], [0.6, 0.8], rtol=1e-6)
+    unchanged, _ = optimizer.clip([tf.constant([0.3])])
+    assert float(unchanged[0][0]) == pytest.approx(0.3)
+
+
+def test_rows_held_twice_count_twice_in_the_norm():
+    twice = tf.IndexedSlices(tf.constant([[3.0], [4.0]]), tf.constant([1, 1]), tf.constant([5, 1]))
+    _, norm = AdamWeightDecay().clip([twice])
+    assert float(norm) == pytest.approx(5.0)  # not 7, the norm of the added rows
+
+
+def test_optimizer_survives_serialization():
+    optimizer = AdamWeightDecay(WarmupLinearDecay(1e-4, 10, 3), decay=0.02, clip_norm=2.0)
+    copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert copy.get_config() == optimizer.get_config()
