@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 GLOBAL_STEP = "global_step"
 SLOT_SUFFIXES = ("/adam_m", "/adam_v")
+# What TensorFlow's reader raises for a file that is missing, cut off or damaged.
+_READ_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, IndexError)
 KEPT = 5  # checkpoints a folder keeps, as the original does
 
 
@@ -48,7 +50,7 @@ def read_shapes(prefix: str) -> dict[str, tuple[int, ...]]:
     """Name -> shape of everything in a checkpoint. Raises InputError for a file that is damaged or no checkpoint."""
     try:
         return {name: tuple(shape) for name, shape in tf.train.list_variables(prefix)}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except _READ_ERRORS as error:
         raise InputError(f"{prefix}: damaged, or no TensorFlow checkpoint: {_first_line(error)}") from None
 
 
@@ -57,7 +59,7 @@ def read_values(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:
     try:
         reader = tf.train.load_checkpoint(prefix)
         return {name: reader.get_tensor(name) for name in names}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except _READ_ERRORS as error:
         raise InputError(f"{prefix}: damaged: {_first_line(error)}") from None
 
 
@@ -151,7 +153,10 @@ class CheckpointFolder:
 
     def _named(self) -> list[str]:
         state = tf.train.get_checkpoint_state(self.path)
-        return list(state.all_model_checkpoint_paths) if state else []
+        if not state:
+            return []
+        older = [path for path in state.all_model_checkpoint_paths if path != state.model_checkpoint_path]
+        return [*older, state.model_checkpoint_path]
 
     def _write_state(self, prefixes: list[str]) -> None:
         names = [os.path.basename(prefix) for prefix in prefixes]  # relative, so that the folder can be moved
