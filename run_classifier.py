@@ -35,6 +35,8 @@ class Settings(cli.RunFlags, cli.TextFlags):
         super().check()
         cli.check_positive(self, "predict_batch_size")
         cli.check_case_matches_checkpoint(self.do_lower_case, self.init_checkpoint)
+        if not 0 < self.num_train_epochs < float("inf"):
+            raise InputError(f"--num_train_epochs is {self.num_train_epochs}, expected a number above 0")
         if not 0 <= self.warmup_proportion <= 1:
             raise InputError(f"--warmup_proportion is {self.warmup_proportion}, expected 0 to 1")
 
@@ -53,6 +55,7 @@ def main(settings: Settings) -> None:
     task.prepare(settings.data_dir, settings.output_dir, settings.splits)
     tokenizer = runs.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
     examples = {split: task.examples(settings.data_dir, split) for split in settings.splits}
+    check_pairs(settings, config, [example for part in examples.values() for example in part])
     total_steps = count_steps(settings, len(examples.get("train", ())))
     identity = {
         "command": "run_classifier",
@@ -74,7 +77,20 @@ def main(settings: Settings) -> None:
     if settings.do_eval:
         evaluate(trainer, settings, write_records("dev", settings.eval_batch_size))
     if settings.do_predict:
-        predict(trainer, settings, write_records("test", settings.predict_batch_size), len(examples["test"]))
+        predict(trainer, settings, write_records("test", settings.predict_batch_size))
+
+
+def check_pairs(settings: Settings, config, examples) -> None:
+    """Raises InputError where the examples are text pairs that the lengths or the model have no room for."""
+    from bert.tasks import encoding
+
+    has_pair = any(example.text_b and example.text_b.strip() for example in examples)
+    encoding.check_room(settings.max_seq_length, has_pair)
+    if has_pair and config.type_vocab_size < 2:
+        raise InputError(
+            f"task {settings.task_name} has text pairs, but type_vocab_size in --bert_config_file="
+            f"{settings.bert_config_file} is {config.type_vocab_size}, expected at least 2"
+        )
 
 
 def count_steps(settings: Settings, examples: int) -> int:
@@ -123,21 +139,14 @@ def evaluate(trainer, settings: Settings, record_set) -> None:
     reporting.write_results(os.path.join(settings.output_dir, "eval_results.txt"), results)
 
 
-def predict(trainer, settings: Settings, record_set, count: int) -> None:
+def predict(trainer, settings: Settings, record_set) -> None:
     """Writes test_results.tsv: a line an example, the probabilities in the order of the labels."""
-    import math
-
     import tensorflow as tf
 
-    from bert import files
-    from bert.input_pipeline import evaluation_batches
+    from bert import files, runs
 
-    logger.info("***** Running prediction *****")
-    logger.info("  Num examples = %d", count)
-    logger.info("  Batch size = %d", settings.predict_batch_size)
-    batches = evaluation_batches(record_set, settings.predict_batch_size, cut=not settings.use_tpu)
     lines = []
-    for outputs in trainer.predict(batches, math.ceil(count / settings.predict_batch_size)):
+    for outputs in runs.predict(trainer, record_set, settings.predict_batch_size):
         probabilities = tf.nn.softmax(outputs["logits"]).numpy()  # [B, C]
         lines += ["\t".join(str(value) for value in row) + "\n" for row in probabilities]
     path = os.path.join(settings.output_dir, "test_results.tsv")

@@ -36,26 +36,53 @@ class Settings(cli.RunFlags):
 
 
 def main(settings: Settings) -> None:
-    from bert import files, records, reporting, runs
+    from bert import files, records, reporting, runs, sidecar
     from bert.heads import PretrainingModel
     from bert.input_pipeline import RecordSet
 
     config = runs.read_config(settings.bert_config_file, settings.max_seq_length)
     logger.info("*** Input files ***")
-    paths = files.expand(settings.input_file, "input_file")
+    paths = sidecar.without_side_cars(files.expand(settings.input_file, "input_file"))
     for path in paths:
         logger.info("  %s", path)
-    lengths = {"S": settings.max_seq_length, "P": settings.max_predictions_per_seq}
-    record_set = RecordSet(records.PRETRAINING, tuple(paths), lengths)
+    sizes = {
+        "S": settings.max_seq_length,
+        "P": settings.max_predictions_per_seq,
+        "V": config.vocab_size,
+        "T": config.type_vocab_size,
+    }
+    record_set = RecordSet(records.PRETRAINING, tuple(paths), sizes)
     record_set.check()
-    trainer = runs.start(
-        settings, lambda: PretrainingModel(config), {"command": "run_pretraining", "config": config.to_dict()}
-    )
+    vocabulary = check_vocabulary(paths, config)
+    logger.info("  %d records", record_set.count)
+    identity = {"command": "run_pretraining", "config": config.to_dict(), **vocabulary}
+    trainer = runs.start(settings, lambda: PretrainingModel(config), identity)
     if settings.do_train:
         runs.train(trainer, settings, record_set, settings.num_train_steps, settings.num_warmup_steps)
     if settings.do_eval:
         results = runs.evaluate(trainer, record_set, settings.eval_batch_size, settings.max_eval_steps)
         reporting.write_results(os.path.join(settings.output_dir, "eval_results.txt"), results)
+
+
+def check_vocabulary(paths: list[str], config) -> dict:
+    """What the side-cars tell of the records' vocabulary; nothing if there is none, as beside Google's records.
+
+    Raises InputError for records of several vocabularies, or of one with more entries than the model.
+    """
+    from bert import sidecar
+
+    told = next(filter(None, map(sidecar.read, paths)), {})
+    vocabulary = {key: told[key] for key in ("vocab_sha256", "do_lower_case") if key in told}
+    sidecar.check(paths, vocabulary)
+    size = told.get("vocab_size", config.vocab_size)
+    if size > config.vocab_size:
+        raise InputError(
+            f"--input_file was made with a vocabulary of {size} entries, but vocab_size in --bert_config_file "
+            f"is {config.vocab_size}"
+        )
+    if size < config.vocab_size:
+        logger.warning("The records' vocabulary has %d entries, the model's %d.", size, config.vocab_size)
+    return vocabulary
 
 
 if __name__ == "__main__":

@@ -27,12 +27,11 @@ KEPT = 5  # checkpoints a folder keeps, as the original does
 def write_variables(prefix: str, values: Mapping[str, np.ndarray]) -> None:
     """Writes a checkpoint of the named values. The op itself writes under other names and renames at the end."""
     names = sorted(values)
-    tf.raw_ops.SaveV2(
-        prefix=prefix,
-        tensor_names=names,
-        shape_and_slices=[""] * len(names),
-        tensors=[tf.convert_to_tensor(values[name]) for name in names],
-    )
+    tensors = [tf.convert_to_tensor(values[name]) for name in names]
+    with files.written_by_tensorflow(prefix):
+        tf.raw_ops.SaveV2(
+            prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors
+        )
 
 
 def resolve(path: str, flag: str = "init_checkpoint") -> str:
@@ -134,10 +133,16 @@ class CheckpointFolder:
         self.path, self.kept = path, kept
 
     def latest(self) -> str | None:
-        """Prefix of the newest complete checkpoint that the state file names, None where there is none."""
+        """Prefix of the newest complete checkpoint that the state file names, None where there is no state file.
+
+        Raises InputError for a state file that leads to no checkpoint: to start anew would bury what was lost.
+        """
         for prefix in reversed(self._named()):
             if files.exists(f"{prefix}.index"):
                 return prefix
+        state = os.path.join(self.path, "checkpoint")
+        if files.exists(state):
+            raise InputError(f"{state}: names no checkpoint that is there; delete it to start anew")
         return None
 
     def save(self, step: int, values: Mapping[str, np.ndarray]) -> str:

@@ -74,7 +74,7 @@ class TPUFlags:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunFlags(TPUFlags):
+class TrainingFlags(TPUFlags):
     """What every command that trains shares."""
 
     bert_config_file: str = required("JSON file with the sizes of the model, as beside a Google checkpoint.")
@@ -82,9 +82,7 @@ class RunFlags(TPUFlags):
     init_checkpoint: str | None = flag(None, "Checkpoint to start from, such as bert_model.ckpt of a Google download.")
     max_seq_length: int = flag(128, "Most WordPieces of an input, [CLS] and [SEP] included.")
     do_train: bool = flag(False, "Train.")
-    do_eval: bool = flag(False, "Evaluate, each example once.")
     train_batch_size: int = flag(32, "Examples in one training step, over all devices.")
-    eval_batch_size: int = flag(8, "Examples in one evaluation batch.")
     learning_rate: float = flag(5e-5, "Peak learning rate of the Adam optimizer, reached after warmup.")
     save_checkpoints_steps: int = flag(1000, "Steps from one checkpoint to the next.")
     iterations_per_loop: int = flag(1000, "At most this many steps run on the device before the program looks up.")
@@ -95,13 +93,26 @@ class RunFlags(TPUFlags):
             self,
             "max_seq_length",
             "train_batch_size",
-            "eval_batch_size",
             "save_checkpoints_steps",
             "iterations_per_loop",
             "num_tpu_cores",
         )
         if not 0 <= self.learning_rate < float("inf"):
             raise InputError(f"--learning_rate is {self.learning_rate}, expected 0 or more")
+        if not 0 <= self.seed < 2**31:
+            raise InputError(f"--seed is {self.seed}, expected 0 to {2**31 - 1}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunFlags(TrainingFlags):
+    """What every command shares that trains and evaluates on batches of examples."""
+
+    do_eval: bool = flag(False, "Evaluate, each example once.")
+    eval_batch_size: int = flag(8, "Examples in one evaluation batch.")
+
+    def check(self) -> None:
+        super().check()
+        check_positive(self, "eval_batch_size")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -162,7 +173,7 @@ def parse(settings_class: type, argv: Sequence[str]):
         raise InputError(str(error)) from None
     if stray:
         raise InputError(f"stray argument '{stray[0]}', expected only --flag=value")
-    missing = [f"--{field.name}" for field in fields if is_required(field) and values[field.name].value is None]
+    missing = [f"--{field.name}" for field in fields if is_required(field) and values[field.name].value in (None, "")]
     if missing:
         raise InputError(f"{', '.join(missing)} must be given (--help lists all flags)")
     settings = settings_class(**{field.name: values[field.name].value for field in fields})

@@ -1,12 +1,16 @@
 """Where a run computes: one device, or a TPU, as a tf.distribute strategy."""
 
 import logging
+import socket
+import urllib.parse
 
 import tensorflow as tf
 
 from bert.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+SECONDS_TO_ANSWER = 10.0  # an address that is silent for longer is taken for none; TensorFlow would wait for minutes
 
 
 def create_strategy(
@@ -28,6 +32,7 @@ def create_strategy(
         return tf.distribute.get_strategy()
     address = tpu_name or master or "local"
     try:
+        _check_answers(address)
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(address, zone=tpu_zone, project=gcp_project)
         if address != "local":
             tf.config.experimental_connect_to_cluster(resolver)
@@ -39,6 +44,13 @@ def create_strategy(
     if strategy.num_replicas_in_sync != num_tpu_cores:
         raise InputError(f"--num_tpu_cores is {num_tpu_cores}, the TPU has {strategy.num_replicas_in_sync}")
     return strategy
+
+
+def _check_answers(address: str) -> None:
+    """Raises OSError where nothing listens at a `grpc://host:port`; other addresses are for TensorFlow to resolve."""
+    parts = urllib.parse.urlsplit(address)
+    if parts.scheme == "grpc":
+        socket.create_connection((parts.hostname, parts.port or 8470), SECONDS_TO_ANSWER).close()
 
 
 def is_tpu(strategy: tf.distribute.Strategy) -> bool:

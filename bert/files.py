@@ -8,7 +8,9 @@ with a scheme such as `gs://` go through TensorFlow's file system layer.
 import contextlib
 import glob
 import gzip
+import json
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from typing import IO
@@ -42,6 +44,17 @@ def make_folder(path: str) -> None:
         os.makedirs(path, exist_ok=True)
 
 
+def check_folder(path: str, flag: str) -> None:
+    """Raises InputError, naming the flag, unless `path` is a folder to write in or can become one."""
+    parent = path
+    while not is_remote(path) and not os.path.exists(parent):
+        parent = os.path.dirname(os.path.abspath(parent))
+    if not is_remote(path) and not os.path.isdir(parent):
+        raise InputError(f"--{flag}={path}: {parent} is a file, expected a folder")
+    if not is_remote(path) and not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"--{flag}={path}: no permission to write in {parent}")
+
+
 def open_binary(path: str, mode: str = "rb") -> IO[bytes]:
     """Opens a file for bytes. Raises InputError when a file to be read is missing or a folder."""
     if "r" in mode:
@@ -55,6 +68,8 @@ def check_readable(path: str, purpose: str = "file") -> None:
         raise InputError(f"{purpose}: {path} is a folder, expected a file")
     if not exists(path):
         raise InputError(f"{purpose}: {path} does not exist")
+    if not is_remote(path) and not os.access(path, os.R_OK):
+        raise InputError(f"{purpose}: no permission to read {path}")
 
 
 def read_lines(path: str) -> Iterator[str]:
@@ -78,21 +93,40 @@ def read_lines(path: str) -> Iterator[str]:
             yield text.removesuffix("\n").replace("\r", "")
 
 
+def read_json(path: str) -> dict:
+    """The object in a JSON file. Raises InputError with file and line where it is damaged or holds anything else."""
+    try:
+        values = json.loads("\n".join(read_lines(path)))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(values).__name__}")
+    return values
+
+
 def _unpacked_lines(path: str, file: IO[bytes]) -> Iterator[bytes]:
     if not path.endswith(".gz"):
         yield from file
         return
-    number = 0
+    number = 1
     try:
-        for number, line in enumerate(gzip.open(file), start=1):  # noqa: B007
-            yield line
+        with gzip.open(file) as unpacked:
+            for line in unpacked:
+                yield line
+                number += 1
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}:{number + 1}: not gzip, damaged or cut off: {error}") from None
+        raise InputError(f"{path}:{number}: not gzip, damaged or cut off: {error}") from None
 
 
 def size(path: str) -> int:
     """Bytes in a file."""
     return _remote_files().stat(path).length if is_remote(path) else os.path.getsize(path)
+
+
+def matching(pattern: str) -> list[str]:
+    """The files that a name or glob matches, in the order their folder lists them; no folders."""
+    found = _remote_files().glob(pattern) if is_remote(pattern) else glob.glob(pattern)
+    return [path for path in found if not is_folder(path)]
 
 
 def expand(patterns: str, flag: str, in_folder_order: bool = False) -> list[str]:
@@ -103,8 +137,7 @@ def expand(patterns: str, flag: str, in_folder_order: bool = False) -> list[str]
     """
     paths = []
     for pattern in (part.strip() for part in patterns.split(",")):
-        found = _remote_files().glob(pattern) if is_remote(pattern) else glob.glob(pattern)
-        found = [path for path in found if not is_folder(path)]
+        found = matching(pattern)
         if not in_folder_order:
             found.sort()
         if not found:
@@ -118,14 +151,35 @@ def expand(patterns: str, flag: str, in_folder_order: bool = False) -> list[str]
 def replaced(path: str) -> Iterator[str]:
     """Gives a temporary name beside `path`; renamed to `path` on success, removed on any error."""
     temporary = f"{path}.tmp-{os.getpid()}"
-    files = _remote_files() if is_remote(path) else None
     try:
         yield temporary
-        files.rename(temporary, path, overwrite=True) if files else os.replace(temporary, path)
+        rename(temporary, path)
     except BaseException:
         with contextlib.suppress(Exception):
-            files.remove(temporary) if files else os.remove(temporary)
+            remove(temporary)
         raise
+
+
+@contextlib.contextmanager
+def written_by_tensorflow(path: str) -> Iterator[None]:
+    """Makes an OSError, as Python's own files raise it, of what TensorFlow raises where it cannot write `path`."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = re.sub(r"^\{\{.*?\}\} | \[Op:.*", "", error.message.split("\n", maxsplit=1)[0])
+        raise OSError(f"{path}: cannot be written: {reason}") from error
+
+
+def remove(path: str) -> None:
+    """Deletes a file."""
+    _remote_files().remove(path) if is_remote(path) else os.remove(path)
+
+
+def rename(source: str, target: str) -> None:
+    """Renames a file; one that has the name already is replaced."""
+    _remote_files().rename(source, target, overwrite=True) if is_remote(target) else os.replace(source, target)
 
 
 def write_text(path: str, text: str) -> None:

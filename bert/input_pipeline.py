@@ -5,12 +5,18 @@ A batch is a dict of int32 and float32 tensors, shapes as in `records`, plus `is
 row that only fills the last batch.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
+from bert.errors import InputError
 from bert.records import RecordKind
+
+logger = logging.getLogger(__name__)
 
 SHUFFLE_BUFFER = 50_000  # serialized rows; a classifier's whole training set in most cases
 WINDOW = 32  # batches whose rows are sorted by length together
@@ -19,21 +25,36 @@ CUT_MULTIPLE = 8  # a cut batch is as long as its longest row, rounded up to thi
 
 @dataclasses.dataclass(frozen=True)
 class RecordSet:
-    """Files of one record kind, and the lengths (letter -> number) their rows have."""
+    """Files of one record kind, and the sizes (letter -> number) of their rows."""
 
     kind: RecordKind
     paths: tuple[str, ...]
-    lengths: Mapping[str, int]
+    sizes: Mapping[str, int]
 
     def check(self) -> None:
-        """Raises InputError if the first record of any file is not of this kind and these lengths."""
-        for path in self.paths:
-            self.kind.check(path, self.lengths)
+        """Raises InputError if no file holds a record, or the first one of a file is not of this kind and these sizes."""
+        empty = [path for path in self.paths if not self.kind.check_first(path, self.sizes)]
+        if len(empty) == len(self.paths):
+            raise InputError(f"{', '.join(empty[:3])}: no record in {len(empty)} file(s), expected {self.kind.name} records")
+        for path in empty:
+            logger.warning("%s holds no record.", path)
 
+    @functools.cached_property
     def count(self) -> int:
-        """Number of records, by reading all of them."""
+        """Number of records, by reading all of them. Raises InputError for a damaged one."""
         counted = tf.data.TFRecordDataset(list(self.paths)).batch(1024)
-        return int(counted.reduce(tf.constant(0, tf.int64), lambda total, rows: total + tf.size(rows, tf.int64)))
+        with self.faults_named():
+            return int(counted.reduce(tf.constant(0, tf.int64), lambda total, rows: total + tf.size(rows, tf.int64)))
+
+    @contextlib.contextmanager
+    def faults_named(self) -> Iterator[None]:
+        """Makes an InputError that names file and record of what TensorFlow raises over a record inside this block."""
+        try:
+            yield
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
+            logger.info("A record is wrong; looking for it in %d file(s).", len(self.paths))
+            self.kind.check_all(self.paths, self.sizes)
+            raise  # it was not a record
 
 
 def training_batches(
@@ -66,9 +87,18 @@ def training_batches(
     return _finish(batches, record_set, cut)
 
 
-def evaluation_batches(record_set: RecordSet, batch_size: int, cut: bool = True) -> tf.data.Dataset:
-    """Every record once, in file order; the last batch is filled up with rows whose `is_real_example` is 0.0."""
+def evaluation_batches(
+    record_set: RecordSet, batch_size: int, cut: bool = True, length_grouping: bool = False
+) -> tf.data.Dataset:
+    """Every record once; the last batch is filled up with rows whose `is_real_example` is 0.0.
+
+    In file order, or with `length_grouping` (and `cut`) with the rows of `WINDOW` batches sorted by length: for
+    readers who can tell the rows apart by a feature.
+    """
     rows = tf.data.TFRecordDataset(list(record_set.paths))
+    if cut and length_grouping:
+        windows = rows.batch(WINDOW * batch_size)
+        rows = windows.map(lambda window: _sort_by_length(record_set, window)).unbatch()
     batches = rows.batch(batch_size).map(
         lambda serialized: _fill(_parse(record_set, serialized), batch_size), num_parallel_calls=tf.data.AUTOTUNE
     )
@@ -84,7 +114,7 @@ def _epoch_rows(paths: Sequence[str], epoch: tf.Tensor, seed: int) -> tf.data.Da
 
 
 def _parse(record_set: RecordSet, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-    batch = record_set.kind.parse(serialized, record_set.lengths)
+    batch = record_set.kind.parse(serialized, record_set.sizes)
     real = batch.get("is_real_example")
     ones = tf.ones_like(serialized, tf.float32) if real is None else tf.cast(real[:, 0], tf.float32)
     return {**batch, "is_real_example": ones}
@@ -96,6 +126,11 @@ def _group_by_length(batch: dict, window: int, seed: tf.Tensor) -> dict:
     order = tf.random.experimental.stateless_shuffle(tf.reshape(order, [window, -1]), seed=seed)
     order = tf.reshape(order, [-1])
     return {name: tf.gather(value, order) for name, value in batch.items()}
+
+
+def _sort_by_length(record_set: RecordSet, serialized: tf.Tensor) -> tf.Tensor:
+    lengths = tf.reduce_sum(_parse(record_set, serialized)["input_mask"], axis=1)
+    return tf.gather(serialized, tf.argsort(lengths, stable=True))
 
 
 def _fill(batch: dict, batch_size: int) -> dict:

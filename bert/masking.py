@@ -46,6 +46,23 @@ def shuffle(items: MutableSequence, getrandbits: Callable[[int], int]) -> None:
             items[place], items[other] = items[other], items[place]
 
 
+def shuffled_start(items: list, count: int, getrandbits: Callable[[int], int]) -> list:
+    """The first `count` items of the shuffled list, with the draws of the whole shuffle; `items` is used up.
+
+    A shuffle fills the last place first and never reads it again, so what goes there need not be written.
+    """
+    for bits, places in _shuffle_steps(len(items)):
+        for place in places:
+            other = getrandbits(bits)
+            while other > place:
+                other = getrandbits(bits)
+            if place < count:
+                items[place], items[other] = items[other], items[place]
+            else:
+                items[other] = items[place]
+    return items[:count]
+
+
 class MaskSampler:
     """Chooses the hidden positions of one sequence after the other.
 
@@ -70,53 +87,48 @@ class MaskSampler:
         self._mask_id = mask_id
         self._masked_lm_prob = masked_lm_prob
         self._max_predictions_per_seq = max_predictions_per_seq
-        self._identity: list[int] = []
+        self._masked: list[int] = []  # piece p with [MASK] in its place, for p = 0, 1, 2...
 
-    def sample(self, a_length: int, b_length: int, continues: bytes | None = None) -> list[int]:
+    def sample(self, count: int, continues: bytes | None = None) -> list[int]:
         """Hides pieces of `[CLS] A [SEP] B [SEP]`.
 
         Args:
-          a_length, b_length: numbers of pieces of A and of B.
-          continues: for whole-word masking, a byte for each piece of A and B, not 0 where the piece continues
-            the word of the piece before it.
+          count: number of pieces of A and B together.
+          continues: for whole-word masking, a byte for each of these pieces, not 0 where the piece continues the
+            word of the piece before it.
 
         Returns:
-          At most P numbers, sorted: `position << 32 | replacement`, with the position in the whole sequence and
-          the id shown there, or `KEEP`.
+          At most P numbers, in no order: `piece << 32 | replacement`, with the piece's place among those of A and B
+          and the id shown for it, or `KEEP`.
         """
-        count = a_length + b_length
         # Python's round, halves to even, over the length with [CLS] and both [SEP]
         wanted = min(self._max_predictions_per_seq, max(1, round((count + 3) * self._masked_lm_prob)))
+        while len(self._masked) < count:
+            self._masked.append(len(self._masked) << 32 | self._mask_id)
         if continues is None:
-            hidden = self._shuffled(count)[:wanted]
+            hidden = shuffled_start(self._masked[:count], wanted, self._getrandbits)
         else:
-            hidden = self._whole_words(continues, wanted)
-        uniform, mask_id, entries = self._random, self._mask_id, []
-        for piece in hidden:
+            hidden = [self._masked[piece] for piece in self._whole_words(continues, wanted)]
+        uniform = self._random
+        for index in range(len(hidden)):
             if uniform() < _MASK_SHARE:
-                replacement = mask_id
-            elif uniform() < _KEEP_SHARE:
-                replacement = KEEP
+                continue
+            piece = hidden[index] >> 32
+            if uniform() < _KEEP_SHARE:
+                hidden[index] = piece << 32 | KEEP
             else:
-                replacement = self._replacement_ids[below(self._getrandbits, len(self._replacement_ids))]
-            position = piece + 1 if piece < a_length else piece + 2  # [CLS] stands before A, [SEP] before B
-            entries.append(position << 32 | replacement)
-        entries.sort()
-        return entries
-
-    def _shuffled(self, count: int) -> list[int]:
-        while len(self._identity) < count:
-            self._identity.append(len(self._identity))
-        items = self._identity[:count]
-        shuffle(items, self._getrandbits)
-        return items
+                word = below(self._getrandbits, len(self._replacement_ids))
+                hidden[index] = piece << 32 | self._replacement_ids[word]
+        return hidden
 
     def _whole_words(self, continues: bytes, wanted: int) -> list[int]:
         """The pieces of random words; a word that would exceed what is wanted is passed over, not cut (PARITY 6.10)."""
         starts = [piece for piece, inside in enumerate(continues) if not inside or piece == 0]
+        words = list(range(len(starts)))
+        shuffle(words, self._getrandbits)
         starts.append(len(continues))
         hidden: list[int] = []
-        for word in self._shuffled(len(starts) - 1):
+        for word in words:
             if len(hidden) >= wanted:
                 break
             pieces = range(starts[word], starts[word + 1])

@@ -8,7 +8,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
@@ -49,12 +49,13 @@ def read_tokenizer(vocab_file: str, do_lower_case: bool, config: BertConfig) -> 
     return Tokenizer(vocabulary, do_lower_case)
 
 
-def start(settings: cli.RunFlags, build_model: Callable[[], Model], identity: Mapping[str, object]) -> Trainer:
+def start(settings: cli.TrainingFlags, build_model: Callable[[], Model], identity: Mapping[str, object]) -> Trainer:
     """Opens the output folder and brings the model to where the run stands: resumed, warm-started or new.
 
     `identity` says whose run it is (command, task, sizes, labels...); a folder of another run is refused.
     Raises InputError for that, for a missing checkpoint, and for one that does not fit.
     """
+    files.check_folder(settings.output_dir, "output_dir")
     init_checkpoint = checkpoint.resolve(settings.init_checkpoint) if settings.init_checkpoint else None
     check_identity(settings.output_dir, identity)
     strategy = distribution.create_strategy(
@@ -88,7 +89,7 @@ def start(settings: cli.RunFlags, build_model: Callable[[], Model], identity: Ma
         )
     files.make_folder(settings.output_dir)
     files.write_text(os.path.join(settings.output_dir, RUN_FILE), json.dumps(identity, indent=2, sort_keys=True) + "\n")
-    parameters = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    parameters = sum(int(np.prod(variable.shape)) for variable in model.weights)
     logger.info("Model: %s parameters. Devices: %s.", f"{parameters:,}", distribution.describe(strategy))
     return trainer
 
@@ -98,21 +99,28 @@ def check_identity(folder: str, identity: Mapping[str, object]) -> None:
     path = os.path.join(folder, RUN_FILE)
     if not files.exists(path):
         return
-    stored = json.loads("\n".join(files.read_lines(path)))
-    for name, value in identity.items():
-        if name in stored and stored[name] != json.loads(json.dumps(value)):
-            raise InputError(
-                f"--output_dir={folder} holds another run: its {name} is {_brief(stored[name])}, this run's is "
-                f"{_brief(value)}; choose another folder or delete that one"
-            )
+    stored, ours = _flat(files.read_json(path)), _flat(json.loads(json.dumps(identity)))
+    for name in (name for name in ours if name in stored and stored[name] != ours[name]):
+        raise InputError(
+            f"--output_dir={folder} holds another run: its {name} is {_brief(stored[name])}, this run's is "
+            f"{_brief(ours[name])}; choose another folder or delete that one"
+        )
+
+
+def _flat(identity: Mapping[str, object]) -> dict[str, object]:
+    """The entries of the config beside the others, so that a message can name the one that differs."""
+    config = identity.get("config")
+    return {**identity, **(config if isinstance(config, dict) else {}), "config": None}
 
 
 def _brief(value: object) -> str:
-    text = json.dumps(value, sort_keys=True)
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 300 else text[:300] + "..."
 
 
-def train(trainer: Trainer, settings: cli.RunFlags, record_set: RecordSet, total_steps: int, warmup_steps: int) -> None:
+def train(
+    trainer: Trainer, settings: cli.TrainingFlags, record_set: RecordSet, total_steps: int, warmup_steps: int
+) -> None:
     """Trains to `total_steps` with the optimizer of the paper, from wherever the trainer stands."""
     optimizer = AdamWeightDecay(WarmupLinearDecay(settings.learning_rate, total_steps, warmup_steps))
     trainer.build_optimizer(optimizer)
@@ -126,20 +134,26 @@ def train(trainer: Trainer, settings: cli.RunFlags, record_set: RecordSet, total
             total_steps,
         )
         return
-    count = record_set.count()
+    if warmup_steps >= total_steps:
+        logger.warning(
+            "The learning rate rises over %d steps, but training ends at step %d: it never reaches its peak.",
+            warmup_steps,
+            total_steps,
+        )
     logger.info("***** Running training *****")
-    logger.info("  Num examples = %d", count)
+    logger.info("  Num examples = %d", record_set.count)
     logger.info("  Batch size = %d", settings.train_batch_size)
     logger.info("  Num steps = %d (%d warmup)", total_steps, warmup_steps)
     batches = training_batches(
         record_set,
-        count,
+        record_set.count,
         settings.train_batch_size,
         settings.seed,
         start_step=trainer.step,
         cut=not distribution.is_tpu(trainer.strategy),
     )
-    trainer.train(batches, total_steps, settings.save_checkpoints_steps, settings.iterations_per_loop)
+    with record_set.faults_named():
+        trainer.train(batches, total_steps, settings.save_checkpoints_steps, settings.iterations_per_loop)
     logger.info("Trained to step %d; the last checkpoint is %s.", trainer.step, trainer.checkpoints.latest())
 
 
@@ -147,13 +161,27 @@ def evaluate(
     trainer: Trainer, record_set: RecordSet, batch_size: int, max_batches: int | None = None
 ) -> dict[str, object]:
     """Every record once (the first `max_batches` batches of them): means by name, `loss`, and `global_step`."""
-    count = record_set.count()
-    total = math.ceil(count / batch_size)
+    total = math.ceil(record_set.count / batch_size)
     if max_batches is not None and max_batches < total:
         logger.info("  Only %d of %d batches are evaluated (--max_eval_steps).", max_batches, total)
         total = max_batches
     logger.info("***** Running evaluation *****")
-    logger.info("  Num examples = %d", min(count, total * batch_size))
+    logger.info("  Num examples = %d", min(record_set.count, total * batch_size))
     logger.info("  Batch size = %d", batch_size)
     batches = evaluation_batches(record_set, batch_size, cut=not distribution.is_tpu(trainer.strategy)).take(total)
-    return {**trainer.evaluate(batches, total), "global_step": trainer.step}
+    with record_set.faults_named():
+        return {**trainer.evaluate(batches, total), "global_step": trainer.step}
+
+
+def predict(
+    trainer: Trainer, record_set: RecordSet, batch_size: int, length_grouping: bool = False
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the model's outputs, a dict of rows a batch, for every record once: in order, or, with
+    `length_grouping`, with rows of like length together."""
+    logger.info("***** Running prediction *****")
+    logger.info("  Num examples = %d", record_set.count)
+    logger.info("  Batch size = %d", batch_size)
+    cut = not distribution.is_tpu(trainer.strategy)
+    batches = evaluation_batches(record_set, batch_size, cut=cut, length_grouping=length_grouping)
+    with record_set.faults_named():
+        yield from trainer.predict(batches, math.ceil(record_set.count / batch_size))

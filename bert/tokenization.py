@@ -38,10 +38,11 @@ _CHINESE = (
 # One character that ends a word: white space, punctuation, a Chinese character.
 _WORD_BREAK = rf"[\t\n\r\p{{Z}}\p{{P}}{_ASCII_PUNCTUATION}{_CHINESE}]"
 # Rows that need lower-casing at most: printable ASCII in words of ordinary length.
-_PLAIN = r"[0-9A-Za-z]{0,200}(?:[\t\n\r %s][0-9A-Za-z]{0,200})*" % _ASCII_PUNCTUATION
-# Rows that may hold a word of over 200 characters. _WORD_BREAK itself, 201 times, is more than RE2 can
-# search fast, so the breaks here are the common ones: a row too many is found, never one too few.
-_PERHAPS_LONG = r"(?s).*[^\t\n\r %s\x{3000}-\x{303F}\x{3400}-\x{9FFF}\x{FF00}-\x{FF0F}]{201}.*" % _ASCII_PUNCTUATION
+_PLAIN = r"[0-9A-Za-z]{0,200}(?:[\t\n\r " + _ASCII_PUNCTUATION + r"][0-9A-Za-z]{0,200})*"
+# Rows that may hold a word of over 200 characters. _WORD_BREAK itself, 201 times, is more than RE2 can search
+# fast, so here the breaks are some common ones: a row too many may be found, never one too few.
+_COMMON_BREAK = _ASCII_PUNCTUATION + r"\t\n\r \x{3000}-\x{3003}\x{3008}-\x{3011}\x{4E00}-\x{9FFF}\x{FF01}\x{FF0C}"
+_PERHAPS_LONG = rf"(?s).*[^{_COMMON_BREAK}]{{201}}.*"
 
 
 class Vocabulary:

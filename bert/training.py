@@ -33,8 +33,8 @@ class Trainer:
         self.step = 0
 
     def variables(self) -> dict[str, object]:
-        """Checkpoint name -> model variable."""
-        return {variable.path: variable for variable in self.model.trainable_variables}
+        """Checkpoint name -> model variable, those that are not trained included."""
+        return {variable.path: variable for variable in self.model.weights}
 
     def restore(self) -> str | None:
         """Takes up the folder's newest checkpoint (weights, step, slots where training goes on); returns its prefix.

@@ -91,4 +91,4 @@ def test_evaluation_sees_every_row_once_in_order(record_set, batch_size):
 
 
 def test_count(record_set):
-    assert record_set.count() == 100
+    assert record_set.count == 100

@@ -1,21 +1,25 @@
 """The side-car of pre-training records: how they were made."""
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 
 import bert
+from bert import files
 from bert.pretraining_data.options import Options
 from bert.pretraining_data.report import Counts
 from bert.tokenization import Vocabulary
 
+_NAMES_SHOWN = 10
+
 
 def side_car_values(
-    options: Options, vocabulary: Vocabulary, input_paths: Sequence[str], records: int, counts: Counts
+    options: Options, vocabulary: Vocabulary, input_paths: Sequence[str], records: int | None, counts: Counts
 ) -> dict:
     """What stands in the side-car of one record file.
 
     Args:
-      records: how many records the file holds.
+      records: how many records the file holds, if that is known.
       counts: of the whole corpus, or of the part that the file was made of.
     """
     return {
@@ -28,5 +32,18 @@ def side_car_values(
         "vocab_sha256": vocabulary.sha256,
         "records": records,
         "counts": dataclasses.asdict(counts),
-        "flags": {"input_file": ",".join(input_paths), **dataclasses.asdict(options)},
+        "inputs": _inputs(input_paths),
+        "flags": dataclasses.asdict(options),
+    }
+
+
+def _inputs(paths: Sequence[str]) -> dict:
+    """Which text it was; names and sizes make the hash, so that an exchanged file is noticed."""
+    sizes = [files.size(path) for path in paths]
+    listing = "".join(f"{path} {size}\n" for path, size in zip(paths, sizes, strict=True))
+    return {
+        "files": len(paths),
+        "bytes": sum(sizes),
+        "first": list(paths[:_NAMES_SHOWN]),
+        "sha256_of_names_and_sizes": hashlib.sha256(listing.encode("utf-8", "surrogatepass")).hexdigest(),
     }

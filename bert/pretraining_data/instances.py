@@ -15,8 +15,9 @@ from bert.pretraining_data.options import Options
 from bert.tokenization import Vocabulary
 
 # A plan's columns: A is tokens[A_START:A_STOP] of the corpus, B likewise, then 1 for a random next sentence,
-# then P masked positions (bert.masking), 0 where there are fewer.
+# then P masked pieces as `MaskSampler` gives them, NOTHING where there are fewer.
 A_START, A_STOP, B_START, B_STOP, IS_RANDOM_NEXT, MASKED = range(6)
+NOTHING = 0xFFFFFFFFFFFFFFFF  # sorts behind every masked piece
 
 _RANDOM_DOCUMENT_TRIES = 10
 
@@ -52,7 +53,7 @@ class InstanceSampler:
 
     def sample(self, index: int, plans: array) -> None:
         """Appends the plans of the instances of the document at `index` of the shuffled order to `plans` ("Q")."""
-        padding = [0] * self._options.max_predictions_per_seq
+        padding = [NOTHING] * self._options.max_predictions_per_seq
         document = self._order[index]
         bounds = self._sentences[self._documents[document] : self._documents[document + 1] + 1].tolist()
         last = len(bounds) - 1
@@ -73,10 +74,9 @@ class InstanceSampler:
                 b = bounds[a_stop], bounds[stop]
                 start = stop
             a_from, a_to, b_from, b_to = self._truncate(*a, *b)
-            entries = self._masks.sample(a_to - a_from, b_to - b_from, self._word_pieces(a_from, a_to, b_from, b_to))
-            plans.extend((a_from, a_to, b_from, b_to, is_random_next))
-            plans.extend(entries)
-            plans.extend(padding[len(entries) :])
+            count = a_to - a_from + b_to - b_from
+            masked = self._masks.sample(count, self._word_pieces(a_from, a_to, b_from, b_to))
+            plans.extend([a_from, a_to, b_from, b_to, is_random_next, *masked, *padding[len(masked) :]])
 
     def _target_length(self) -> int:
         """Pieces to aim at, once a document: mostly all there is room for, at times fewer (PARITY 6.5)."""

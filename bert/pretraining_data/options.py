@@ -28,6 +28,7 @@ class Options:
     short_seq_prob: float = 0.1
     input_format: str = "text"
     text_field: str = "text"
+    block_size_mb: float = 4.0
 
     def __post_init__(self):
         if not _MIN_SEQ_LENGTH <= self.max_seq_length <= _MAX_SEQ_LENGTH:
@@ -43,7 +44,14 @@ class Options:
         for name in ("masked_lm_prob", "short_seq_prob"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"--{name} is {getattr(self, name)}, expected a probability from 0 to 1")
+        if not self.block_size_mb > 0:
+            raise InputError(f"--block_size_mb is {self.block_size_mb}, expected more than 0")
         if self.segmenter != "none" and not self.do_whole_word_mask:
             raise InputError(
                 f"--segmenter={self.segmenter} groups characters into words for --do_whole_word_mask, which is False"
             )
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of text in a block of the streaming modes."""
+        return max(1, int(self.block_size_mb * 1e6))

@@ -3,18 +3,17 @@
 import dataclasses
 import logging
 import os
-import sys
 import time
 
 import numpy as np
-import tqdm
 
+from bert import reporting
 from bert.pretraining_data.corpus import Corpus
 from bert.tokenization import Vocabulary
 
 logger = logging.getLogger(__name__)
 
-_SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BETWEEN_UPDATES = 0.5
 
 
 @dataclasses.dataclass
@@ -94,56 +93,43 @@ def _share(part: int, whole: int) -> str:
 
 
 class Progress:
-    """A bar on a terminal, elsewhere a line every half minute: how much is done, MB/s, instances/s, time left.
+    """How much is done, MB/s, instances/s and time left: `reporting.Progress`, fed twice a second.
 
     Args:
-      what: the name of the work.
+      title: the name of the work.
       total: the amount of work in `unit`; None if it is not known.
-      unit: "B" for bytes, shown as MB, or the name of a thing.
+      unit: "MB", with amounts in bytes, or the name of the things counted.
     """
 
-    def __init__(self, what: str, total: int | None, unit: str = "B"):
-        self._what, self._total, self._unit = what, total, unit
-        self._done = self._instances = 0
-        self._start = self._last_line = time.monotonic()
-        self._bar = None
-        if sys.stderr.isatty():
-            self._bar = tqdm.tqdm(
-                total=total, desc=what, unit=unit, unit_scale=True, leave=False, dynamic_ncols=True, file=sys.stderr
-            )
+    def __init__(self, title: str, total: int | None, unit: str = "MB"):
+        self._scale = 1_000_000 if unit == "MB" else 1
+        self._progress = reporting.Progress(title, total and max(1, round(total / self._scale)), unit=unit)
+        self._unit, self._total = unit, total
+        self._done = self._told = self._instances = 0
+        self._start = self._last = time.monotonic()
 
     def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self._progress.close()
 
     def advance(self, amount: int, instances: int = 0) -> None:
         """So much more is done, and so many instances were made with it."""
         self._done += amount
         self._instances += instances
-        if self._bar is not None:
-            if instances:
-                rate = self._instances / max(time.monotonic() - self._start, 1e-9)
-                self._bar.set_postfix_str(f"{rate:.0f} instances/s", refresh=False)
-            self._bar.update(amount)
-        elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            logger.info("%s", self.line())
+        if time.monotonic() - self._last >= _SECONDS_BETWEEN_UPDATES:
+            self._tell()
 
-    def line(self) -> str:
-        """The state in one line."""
-        seconds = max(time.monotonic() - self._start, 1e-9)
-        scale, unit = (1e6, "MB") if self._unit == "B" else (1, f" {self._unit}")
-        parts = [f"{self._what}: {self._done / scale:.0f}{unit}", f"{self._done / scale / seconds:.1f}{unit}/s"]
+    def _tell(self) -> None:
+        self._last = time.monotonic()
+        seconds = self._last - self._start
+        whole = self._done // self._scale
+        values = {f"{self._unit}/s": round(self._done / self._scale / seconds, 1)}
         if self._instances:
-            parts.append(f"{self._instances / seconds:.0f} instances/s")
-        if self._total and self._done:
-            left = seconds * max(self._total - self._done, 0) / self._done
-            parts[0] += f" of {self._total / scale:.0f}{unit}"
-            parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")
-        return ", ".join(parts)
+            values["instances/s"] = round(self._instances / seconds)
+        self._progress.advance(whole - self._told, values)
+        self._told = whole
 
 
 def log_examples(features: dict[str, np.ndarray], vocabulary: Vocabulary, count: int) -> None:

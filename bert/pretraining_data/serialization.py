@@ -6,13 +6,13 @@ to the same bytes.
 """
 
 import functools
-from collections.abc import Iterator
+import itertools
 
 import numpy as np
 
 from bert import records
 from bert.masking import KEEP
-from bert.pretraining_data.instances import A_START, A_STOP, B_START, B_STOP, IS_RANDOM_NEXT, MASKED
+from bert.pretraining_data.instances import A_START, A_STOP, B_START, B_STOP, IS_RANDOM_NEXT, MASKED, NOTHING
 from bert.tokenization import Vocabulary
 
 # Sorted by name, as deterministic serialisation orders a map.
@@ -34,13 +34,15 @@ class PlanReader:
         self._places = np.arange(max_seq_length)
 
     def features(self, plans: np.ndarray) -> dict[str, np.ndarray]:
-        """uint64 [B, 5 + P] plans -> the seven features, each [B, length]."""
-        pairs, entries = plans[:, :MASKED].astype(np.int64), plans[:, MASKED:]
+        """uint64 [B, 5 + P] plans -> the seven features, each [B, length]; what is 0 or 1 is bool."""
+        pairs, masked = plans[:, :MASKED].astype(np.int64), np.sort(plans[:, MASKED:], axis=1)
         ids, mask, segments = self._sequences(pairs)
-        positions = (entries >> 32).astype(np.int64)  # [B, P]
-        is_masked = positions > 0  # [CLS] at 0 is never hidden
+        is_masked = masked != NOTHING
+        pieces = (masked >> 32).astype(np.int64)
+        # [CLS] stands before A, [SEP] between A and B
+        positions = (pieces + 1 + (pieces >= pairs[:, A_STOP, None] - pairs[:, A_START, None])) * is_masked
         labels = np.take_along_axis(ids, positions, axis=1) * is_masked
-        shown = (entries & 0xFFFFFFFF).astype(np.int64)
+        shown = (masked & 0xFFFFFFFF).astype(np.int64)
         shown = np.where(shown == KEEP, labels, shown)
         rows = np.broadcast_to(np.arange(len(plans))[:, None], positions.shape)
         ids[rows[is_masked], positions[is_masked]] = shown[is_masked]
@@ -51,65 +53,82 @@ class PlanReader:
             "masked_lm_positions": positions,
             "masked_lm_ids": labels,
             "masked_lm_weights": is_masked.astype(np.float32),
-            "next_sentence_labels": pairs[:, IS_RANDOM_NEXT, None],
+            "next_sentence_labels": pairs[:, IS_RANDOM_NEXT, None] == 1,
         }
 
     def _sequences(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`[CLS] A [SEP] B [SEP]` padded with 0: ids, mask and segments, int64 [B, S]."""
-        places = self._places[None, :]
+        """`[CLS] A [SEP] B [SEP]` padded with 0: ids int32, mask and segments bool, all [B, S]."""
         a_start, b_start = pairs[:, A_START, None], pairs[:, B_START, None]
         middle = pairs[:, A_STOP, None] - a_start + 1  # place of the first [SEP]
         end = middle + pairs[:, B_STOP, None] - b_start + 1  # and of the second
-        in_b = places > middle
-        source = places + np.where(in_b, b_start - middle - 1, a_start - 1)
-        ids = self._tokens.take(source, mode="clip").astype(np.int64)
-        mask = places <= end
+        places = self._places[None, :]
+        in_b, mask = places > middle, places <= end
+        ids = self._tokens.take(places + np.where(in_b, b_start - middle - 1, a_start - 1), mode="clip")
         ids *= mask
         ids[:, 0] = self._cls_id
         np.put_along_axis(ids, middle, self._sep_id, axis=1)
         np.put_along_axis(ids, end, self._sep_id, axis=1)
-        return ids, mask.astype(np.int64), (in_b & mask).astype(np.int64)
+        return ids, mask, in_b & mask
 
 
-def serialize(features: dict[str, np.ndarray]) -> Iterator[bytes]:
+def serialize(features: dict[str, np.ndarray]) -> list[bytes]:
     """The records of a batch of features, each the bytes `records.PRETRAINING.serialize` makes."""
-    columns = []
+    columns: list[np.ndarray | list[bytes]] = []  # matrices of bytes [B, N] where all rows have one length
     for feature in _FEATURES:
-        payloads = _floats(features[feature.name]) if feature.kind == "float" else _varints(features[feature.name])
-        columns.append([_entry(feature.name, feature.kind, len(payload)) + payload for payload in payloads])
-    for entries in zip(*columns, strict=True):
-        content = b"".join(entries)
-        yield b"\n" + _varint(len(content)) + content  # Example.features
+        values = features[feature.name]
+        payload = values.astype("<f4").view(np.uint8) if feature.kind == "float" else _varints(values)
+        if isinstance(payload, list):
+            columns.append([_entry(feature.name, feature.kind, len(row)) + row for row in payload])
+            continue
+        start = np.frombuffer(_entry(feature.name, feature.kind, payload.shape[1]), np.uint8)
+        entries = np.hstack([np.broadcast_to(start, (len(payload), len(start))), payload])
+        if columns and isinstance(columns[-1], np.ndarray):
+            columns[-1] = np.hstack([columns[-1], entries])  # two neighbours are cut into rows at once
+        else:
+            columns.append(entries)
+    contents = map(b"".join, zip(*map(_rows, columns), strict=True))
+    return [b"\n" + _varint(len(content)) + content for content in contents]  # Example.features
 
 
-def _floats(values: np.ndarray) -> list[bytes]:
-    return [row.tobytes() for row in values.astype("<f4")]
+def _rows(column: np.ndarray | list[bytes]) -> list[bytes]:
+    if isinstance(column, list):
+        return column
+    content, width = column.tobytes(), column.shape[1]
+    return [content[start : start + width] for start in range(0, len(content), width)]
 
 
-def _varints(values: np.ndarray) -> list[bytes]:
-    """Rows of numbers [B, N], 0 or more, as base-128 varints: seven bits a byte, low bits first, 128 for "more"."""
-    size = max(1, -(-int(values.max(initial=0)).bit_length() // 7))
-    if size == 1:
-        encoded, width = values.astype(np.uint8).tobytes(), values.shape[1]
-        return [encoded[start : start + width] for start in range(0, len(encoded), width)]
-    rest = values[:, :, None] >> (7 * np.arange(size))  # [B, N, size]
-    is_used = rest > 0
-    is_used[:, :, 0] = True
-    more = np.zeros_like(is_used)
-    more[:, :, :-1] = is_used[:, :, 1:]
-    encoded = ((rest & 127) | (more << 7)).astype(np.uint8)[is_used].tobytes()
-    ends = np.cumsum(is_used.sum(axis=(1, 2))).tolist()
-    return [encoded[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+def _varints(values: np.ndarray) -> np.ndarray | list[bytes]:
+    """Rows of numbers [B, N], 0 or more, as base-128 varints: seven bits a byte, low bits first, 128 for "more".
+
+    Returns a matrix of bytes [B, N] when each number takes one.
+    """
+    size = -(-int(values.max(initial=0)).bit_length() // 7)
+    if size <= 1:
+        return values.astype(np.uint8)
+    values = values.astype(np.uint32)
+    encoded = np.empty((*values.shape, size), np.uint8)
+    is_used = np.ones(encoded.shape, bool)
+    ends = values.shape[1] * np.arange(1, len(values) + 1)
+    for place in range(size):
+        rest = values >> (7 * place)
+        more = rest > 127
+        encoded[:, :, place] = (rest & 127) | (more * np.uint32(128))
+        if place < size - 1:
+            is_used[:, :, place + 1] = more
+            ends += np.cumsum(np.count_nonzero(more, axis=1))
+    content, bounds = encoded[is_used].tobytes(), [0, *ends.tolist()]
+    return [content[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 @functools.cache
 def _varint(number: int) -> bytes:
-    return _varints(np.array([[number]]))[0]
+    low, rest = number & 127, number >> 7
+    return bytes([low | 128]) + _varint(rest) if rest else bytes([low])
 
 
 @functools.cache
 def _entry(name: str, kind: str, size: int) -> bytes:
-    """What stands before the values of a feature in the map: key, then Feature, list and packed values with their sizes."""
+    """What stands before a feature's values in the map: its key, then Feature, list and packed values with sizes."""
     packed = b"\n" + _varint(size)  # FloatList.value, Int64List.value
     content = (b"\x12" if kind == "float" else b"\x1a") + _varint(len(packed) + size) + packed
     key = b"\n" + _varint(len(name)) + name.encode()

@@ -128,7 +128,7 @@ def encode(
     a_sizes, b_sizes = np.split(np.diff(splits), 2)
     is_pair = b_sizes > 0
     lengths = a_sizes + b_sizes + 2 + is_pair
-    _check_room(max_seq_length, is_pair.any())
+    check_room(max_seq_length, is_pair.any())
     a_sizes, b_sizes = truncated_sizes(a_sizes, b_sizes, max_seq_length)
 
     # Where each part ends, as columns [B, 1], so that one comparison with the positions [S] says what stands where.
@@ -175,7 +175,8 @@ def padding_batch(size: int, max_seq_length: int) -> EncodedBatch:
     return EncodedBatch(**features, **scalars, lengths=np.zeros(size, np.int64))
 
 
-def _check_room(max_seq_length: int, has_pair: bool) -> None:
+def check_room(max_seq_length: int, has_pair: bool) -> None:
+    """Raises InputError for a max_seq_length that the special tokens alone would fill over."""
     needed = 3 if has_pair else 2
     if max_seq_length < needed:
         layout = "[CLS] [SEP] [SEP] of a text pair" if has_pair else "[CLS] [SEP]"

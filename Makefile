@@ -1,0 +1,36 @@
+# make test   checks the style, then runs the test suite
+# make demo   runs the three commands on real input: weights, news articles, a table of results at the end
+# make lint   checks the style alone
+#
+# All three share one virtual environment, .venv; the first to run makes it. Another Python: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/ready
+
+.PHONY: test demo lint
+
+test: lint
+	@echo "Running the tests"
+	@$(VENV)/bin/python -m pytest
+
+lint: $(READY)
+	@echo "Checking the style"
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "error: 'ruff format' would change the files above" >&2; exit 1; }
+
+demo: $(READY)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo/run.sh
+
+# A file that is touched last says that everything was installed, so the next call starts at once.
+$(READY): requirements.txt requirements-dev.txt
+	@version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') || version="not there"; \
+	case "$$version" in 3.10|3.11|3.12|3.13) ;; *) \
+		echo "error: $(PYTHON) is $$version, expected Python 3.10 to 3.13; name another with PYTHON=..." >&2; exit 1;; esac; \
+	if [ ! -x $(VENV)/bin/pip ]; then \
+		echo "Making $(VENV) with Python $$version"; \
+		$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; \
+	fi
+	@echo "Installing requirements-dev.txt into $(VENV) (TensorFlow and more: 2.3 GB, once, a few minutes)"
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,126 @@
+"""Numbered output shards that survive a kill: complete ones are kept, the rest is made again."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+
+from bert import files, sidecar
+from bert.errors import InputError
+from bert.pretraining_data.describe import side_car_values
+from bert.pretraining_data.options import Options
+from bert.pretraining_data.report import Counts
+from bert.tokenization import Vocabulary
+
+# What a shard must have in common with the run that goes on behind it.
+_SAME_RUN = ("flags", "inputs", "vocab_sha256", "version")
+
+
+def shard_path(output_path: str, number: int) -> str:
+    """`NAME.tfrecord` -> `NAME-00000.tfrecord`."""
+    stem, extension = os.path.splitext(output_path)
+    return f"{stem}-{number:05d}{extension}"
+
+
+class ShardWriter:
+    """Joins the record files of blocks into shards; goes on behind the complete shards of an earlier run.
+
+    A shard is ended by the first block that begins when the shard has its size. Its name appears last, after its
+    side-car, so a shard with its name is complete.
+
+    Attributes:
+      number: of complete shards.
+      blocks: in the complete shards.
+      total: counts of all blocks so far.
+      is_complete: whether the last shard of the corpus is among the complete ones.
+
+    Raises InputError for shards that were not made with the same input and flags.
+    """
+
+    def __init__(self, output_path: str, shard_size_mb: float, options: Options, input_paths: Sequence[str]):
+        self._output_path = output_path
+        self._limit = shard_size_mb * 1e6
+        vocabulary = Vocabulary.from_file(options.vocab_file)
+        self._values = side_car_values(options, vocabulary, input_paths, 0, Counts())
+        self._values["flags"]["shard_size_mb"] = shard_size_mb
+        self.number = self.blocks = 0
+        self.total, self.is_complete = Counts(), False
+        self._file, self._counts, self._blocks = None, Counts(), 0
+        self._resume()
+
+    def _resume(self) -> None:
+        for number in itertools.count():
+            path = shard_path(self._output_path, number)
+            if self.is_complete or not files.exists(path):
+                return
+            values = sidecar.read(path)
+            if values is None:
+                raise InputError(
+                    f"{path} exists without its side-car {sidecar.path_of(path)}; remove it or name another"
+                )
+            _check_same_run(path, values, self._values)
+            self.number += 1
+            self.blocks += values["shard"]["blocks"]
+            self.total += Counts(**values["counts"])
+            self.is_complete = values["shard"]["is_last"]
+
+    def append(self, block_path: str, counts: Counts) -> None:
+        """Moves the records of the next block behind the others."""
+        if self._file is not None and self._file.tell() >= self._limit:
+            self._end_shard(is_last=False)
+        if self._file is None:
+            self._file = files.open_binary(self._temporary, "wb")
+        with open(block_path, "rb") as block:
+            shutil.copyfileobj(block, self._file, 1 << 20)
+        os.remove(block_path)
+        self._counts += counts
+        self._blocks += 1
+        self.total += counts
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(self, error_type: type | None, *_: object) -> None:
+        """On an error the shard that is not complete goes; the complete ones stay for the next run."""
+        if error_type is not None and self._file is not None:
+            self._file.close()
+            files.remove(self._temporary)
+
+    def finish(self) -> None:
+        """Completes the last shard."""
+        if self._file is not None:
+            self._end_shard(is_last=True)
+
+    @property
+    def _temporary(self) -> str:
+        # The same name in every run, so that what a killed run left is overwritten.
+        return f"{shard_path(self._output_path, self.number)}.tmp"
+
+    def _end_shard(self, is_last: bool) -> None:
+        path = shard_path(self._output_path, self.number)
+        values = {
+            **self._values,
+            "records": self._counts.instances,
+            "counts": vars(self._counts),
+            "shard": {"number": self.number, "blocks": self._blocks, "is_last": is_last},
+        }
+        self._file.close()
+        sidecar.write(path, values)
+        files.rename(self._temporary, path)
+        self.number += 1
+        self.blocks += self._blocks
+        self._file, self._counts, self._blocks = None, Counts(), 0
+
+
+def _check_same_run(path: str, found: Mapping, expected: Mapping) -> None:
+    for key in _SAME_RUN:
+        old, new = found.get(key), expected[key]
+        if isinstance(new, dict) and isinstance(old, dict):
+            name = next((name for name in new if old.get(name) != new[name]), None)
+            if name is None:
+                continue
+            key, old, new = f"--{name}" if key == "flags" else f"input {name}", old.get(name), new[name]
+        if old != new:
+            raise InputError(
+                f"{path} was made with {key} {old}, now it is {new}: remove the shards or name another output"
+            )
