@@ -66,18 +66,19 @@ def main(settings: Settings) -> None:
         "do_lower_case": settings.do_lower_case,
     }
     trainer = runs.start(settings, lambda: SequenceClassifier(config, len(task.labels)), identity)
-    task.save_labels(settings.output_dir)
-
-    def write_records(split: str, batch_size: int):
-        return encode_split(settings, task, examples[split], tokenizer, split, batch_size)
-
+    task.save_labels(trainer.output_dir)
+    record_sets = {
+        split: encode_split(settings, trainer.output_dir, task, examples[split], tokenizer, split)
+        for split in settings.splits
+    }
+    evaluation = runs.Evaluation(record_sets["dev"], settings.eval_batch_size) if settings.do_eval else None
     if settings.do_train:
-        train_set = write_records("train", 1)
-        runs.train(trainer, settings, train_set, total_steps, int(total_steps * settings.warmup_proportion))
+        warmup_steps = int(total_steps * settings.warmup_proportion)
+        runs.train(trainer, settings, record_sets["train"], total_steps, warmup_steps, evaluation)
     if settings.do_eval:
-        evaluate(trainer, settings, write_records("dev", settings.eval_batch_size))
+        evaluate(trainer, evaluation)
     if settings.do_predict:
-        predict(trainer, settings, write_records("test", settings.predict_batch_size))
+        predict(trainer, settings, record_sets["test"])
 
 
 def check_pairs(settings: Settings, config, examples) -> None:
@@ -104,39 +105,40 @@ def count_steps(settings: Settings, examples: int) -> int:
     return steps
 
 
-def encode_split(settings: Settings, task, examples, tokenizer, split: str, batch_size: int):
+def encode_split(settings: Settings, output_dir: str, task, examples, tokenizer, split: str):
     """Writes a split's records to the output folder and returns them as a RecordSet."""
     from bert import records
     from bert.input_pipeline import RecordSet
     from bert.tasks import encoding
 
     names = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
-    path = os.path.join(settings.output_dir, names[split])
+    batch_sizes = {"train": 1, "dev": settings.eval_batch_size, "test": settings.predict_batch_size}
+    path = os.path.join(output_dir, names[split])
     statistics = encoding.write_records(
         path,
         examples,
         task.labels,
         tokenizer,
         settings.max_seq_length,
-        pad_to_multiple=batch_size if settings.use_tpu else 1,
+        pad_to_multiple=batch_sizes[split] if settings.use_tpu else 1,
     )
     for line in statistics.describe():
         logger.info(line)
     return RecordSet(records.CLASSIFIER, (path,), {"S": settings.max_seq_length})
 
 
-def evaluate(trainer, settings: Settings, record_set) -> None:
+def evaluate(trainer, evaluation) -> None:
     """Writes eval_results.txt under the original's four names."""
     from bert import reporting, runs
 
-    means = runs.evaluate(trainer, record_set, settings.eval_batch_size)
+    means = runs.evaluate(trainer, evaluation)
     results = {
         "eval_accuracy": means["accuracy"],
         "eval_loss": means["cross_entropy"],
         "global_step": means["global_step"],
         "loss": means["loss"],
     }
-    reporting.write_results(os.path.join(settings.output_dir, "eval_results.txt"), results)
+    reporting.write_results(os.path.join(trainer.output_dir, "eval_results.txt"), results)
 
 
 def predict(trainer, settings: Settings, record_set) -> None:
@@ -149,7 +151,7 @@ def predict(trainer, settings: Settings, record_set) -> None:
     for outputs in runs.predict(trainer, record_set, settings.predict_batch_size):
         probabilities = tf.nn.softmax(outputs["logits"]).numpy()  # [B, C]
         lines += ["\t".join(str(value) for value in row) + "\n" for row in probabilities]
-    path = os.path.join(settings.output_dir, "test_results.tsv")
+    path = os.path.join(trainer.output_dir, "test_results.tsv")
     files.write_text(path, "".join(lines))
     logger.info("Wrote %d predictions to %s", len(lines), path)
 

@@ -55,13 +55,16 @@ def main(settings: Settings) -> None:
     record_set.check()
     vocabulary = check_vocabulary(paths, config)
     logger.info("  %d records", record_set.count)
+    for line in record_set.statistics():
+        logger.info("  %s", line)
     identity = {"command": "run_pretraining", "config": config.to_dict(), **vocabulary}
     trainer = runs.start(settings, lambda: PretrainingModel(config), identity)
+    evaluation = runs.Evaluation(record_set, settings.eval_batch_size, settings.max_eval_steps)
     if settings.do_train:
-        runs.train(trainer, settings, record_set, settings.num_train_steps, settings.num_warmup_steps)
+        runs.train(trainer, settings, record_set, settings.num_train_steps, settings.num_warmup_steps, evaluation)
     if settings.do_eval:
-        results = runs.evaluate(trainer, record_set, settings.eval_batch_size, settings.max_eval_steps)
-        reporting.write_results(os.path.join(settings.output_dir, "eval_results.txt"), results)
+        results = runs.evaluate(trainer, evaluation)
+        reporting.write_results(os.path.join(trainer.output_dir, "eval_results.txt"), results)
 
 
 def check_vocabulary(paths: list[str], config) -> dict:

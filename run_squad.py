@@ -95,10 +95,10 @@ def main(settings: Settings) -> None:
     }
     trainer = runs.start(settings, lambda: SpanModel(config), identity)
     if settings.do_train:
-        _, train_set = encode(settings, to_train, tokenizer, "train")
+        _, train_set = encode(settings, trainer.output_dir, to_train, tokenizer, "train")
         runs.train(trainer, settings, train_set, total_steps, int(total_steps * settings.warmup_proportion))
     if settings.do_predict:
-        windows, predict_set = encode(settings, to_predict, tokenizer, "eval")
+        windows, predict_set = encode(settings, trainer.output_dir, to_predict, tokenizer, "eval")
         evaluate(trainer, settings, to_predict, predict(trainer, settings, windows, predict_set))
 
 
@@ -116,13 +116,13 @@ def count_steps(settings: Settings, examples: int) -> int:
     return steps
 
 
-def encode(settings: Settings, examples, tokenizer, name: str):
+def encode(settings: Settings, output_dir: str, examples, tokenizer, name: str):
     """Lays the windows and writes them to train.tf_record or eval.tf_record; returns them and the RecordSet."""
     from bert import records
     from bert.input_pipeline import RecordSet
     from bert.tasks.squad import windows
 
-    path = os.path.join(settings.output_dir, f"{name}.tf_record")
+    path = os.path.join(output_dir, f"{name}.tf_record")
     kind = records.SQUAD_TRAINING if name == "train" else records.SQUAD_PREDICTION
     built = windows.build(examples, tokenizer, settings.max_seq_length, settings.doc_stride, settings.max_query_length)
     windows.write_records(path, built, kind)
@@ -139,7 +139,7 @@ def predict(trainer, settings: Settings, windows, record_set) -> dict:
 
     # Windows of like length come together and go back to their places; what stands behind their last token is dropped.
     start_logits, end_logits = [None] * len(windows), [None] * len(windows)
-    for outputs in runs.predict(trainer, record_set, settings.predict_batch_size, length_grouping=True):
+    for outputs in runs.predict(trainer, record_set, settings.predict_batch_size, settings.length_grouping):
         for row, window in enumerate(outputs["unique_ids"] - FIRST_UNIQUE_ID):
             start_logits[window] = outputs["start_logits"][row, : windows.lengths[window]]
             end_logits[window] = outputs["end_logits"][row, : windows.lengths[window]]
@@ -150,7 +150,7 @@ def predict(trainer, settings: Settings, windows, record_set) -> dict:
         example.id: answers.answer(windows, index, start_logits, end_logits, options)
         for index, example in enumerate(windows.examples)
     }
-    for path in answers.write(settings.output_dir, found):
+    for path in answers.write(trainer.output_dir, found):
         logger.info("Wrote %s", path)
     return found
 
@@ -167,7 +167,7 @@ def evaluate(trainer, settings: Settings, examples, found: dict) -> None:
     predictions = {name: answers.text for name, answers in found.items()}
     null_odds = {name: answers.null_odds for name, answers in found.items() if answers.null_odds is not None}
     results = evaluation.evaluate(examples, predictions, null_odds, settings.metric)
-    path = os.path.join(settings.output_dir, "eval_results.txt")
+    path = os.path.join(trainer.output_dir, "eval_results.txt")
     reporting.write_results(path, {**results, "global_step": trainer.step})
     if "best_f1" in results:
         best = evaluation.evaluate(examples, {n: a.best for n, a in found.items()}, null_odds, settings.metric)

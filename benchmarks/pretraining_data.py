@@ -9,11 +9,13 @@ an environment of its own beside TensorFlow, named by --original_python; without
     python -m venv original && original/bin/pip install tensorflow==2.21.0 bert-tensorflow==1.0.4
 
 Every run is a process of its own, and the programs take turns, so that a busy machine hits all alike. Seconds are
-counted from the end of the imports. For the streaming mode they include the start of the worker processes, which
-import TensorFlow too: the second table shows what is left of that on more text. Memory is the largest sum over all
-processes of a run, pages that several share counted once.
+counted from the end of the imports; seconds of processors tell the work apart from waiting for a busy machine. For the
+streaming mode both include the start of the worker processes, which import TensorFlow too: the second table shows
+what is left of that on more text. Memory is the largest sum over all processes of a run, pages that several share
+counted once.
 """
 
+import contextlib
 import csv
 import dataclasses
 import hashlib
@@ -81,9 +83,10 @@ print(time.perf_counter() - start, flush=True)
 
 @dataclasses.dataclass
 class Run:
-    """What one run took: seconds of work, MB of memory after the imports and at most."""
+    """What one run took: seconds of work, seconds of processors, MB of memory after the imports and at most."""
 
     seconds: float
+    cpu_seconds: float
     import_mb: float
     peak_mb: float
 
@@ -100,40 +103,54 @@ def measure(python: str, program: str, flags: dict) -> Run:
         if process.stdout.readline() != "imported\n":
             log.seek(0)
             raise InputError(f"{python}: {log.read().strip().splitlines()[-1]}")
-        import_mb = peak_mb = tree_memory(process.pid)
+        import_mb = peak_mb = sum(map(_process_memory, tree(process.pid)))
+        cpu = idle = {number: _process_seconds(number) for number in tree(process.pid)}
         process.stdin.write("go\n")
         process.stdin.flush()
         while process.poll() is None:
-            peak_mb = max(peak_mb, tree_memory(process.pid))
-            time.sleep(0.25)
+            numbers = tree(process.pid)
+            peak_mb = max(peak_mb, sum(map(_process_memory, numbers)))
+            cpu = cpu | {number: max(_process_seconds(number), cpu.get(number, 0.0)) for number in numbers}
+            time.sleep(0.1)
         seconds = process.stdout.read().strip()
         if process.returncode or not seconds:
             log.seek(0)
             raise InputError(f"{python}: {log.read().strip().splitlines()[-1]}")
-    return Run(float(seconds), import_mb, peak_mb)
+    return Run(float(seconds), sum(cpu.values()) - sum(idle.values()), import_mb, peak_mb)
 
 
-def tree_memory(root: int) -> float:
-    """MB in use by a process and all below it, shared pages in proportion."""
+def tree(root: int) -> set[int]:
+    """A process and all below it."""
     parents = {}
-    for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):  # it has just ended
-            continue
-    tree, size = {root}, 0
-    while len(tree) > size:
-        size = len(tree)
-        tree |= {process for process, parent in parents.items() if parent in tree}
-    return sum(_process_memory(process) for process in tree) / 1000
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            parents[int(stat.parent.name)] = int(_stat(int(stat.parent.name))[1])
+    found, size = {root}, 0
+    while len(found) > size:
+        size = len(found)
+        found |= {process for process, parent in parents.items() if parent in found}
+    return found
 
 
-def _process_memory(process: int) -> int:
+def _stat(process: int) -> list[str]:
+    """The fields of /proc/N/stat behind the name: state, parent..."""
+    return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
+def _process_seconds(process: int) -> float:
+    try:
+        return sum(map(int, _stat(process)[11:13])) / os.sysconf("SC_CLK_TCK")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+
+
+def _process_memory(process: int) -> float:
+    """MB in use, shared pages in proportion."""
     try:
         lines = pathlib.Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+        return 0.0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1000
 
 
 def write_text(path: pathlib.Path, reviews: str | None, megabytes: float) -> None:
@@ -191,14 +208,16 @@ def speed_table(settings: Settings, folder: pathlib.Path) -> None:
     original = 0.0
     if "original" in best:
         original = fingerprint([folder / "original.tfrecord"])[0] / best["original"].seconds
-    print("| program | seconds | instances/s | MB/s | times the original | MB of memory above imports | records |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| program | seconds | of processors | instances/s | MB/s | times the original | MB above imports | records |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for name, run in best.items():
         count, mark = fingerprint(sorted(folder.glob(f"{name}*.tfrecord")))
-        rate = count / run.seconds
+        rate, speed = count / run.seconds, settings.megabytes / run.seconds
         times = f"{rate / original:.1f}" if original else "-"
         print(
-            f"| {name} | {run.seconds:.1f} | {rate:.0f} | {settings.megabytes / run.seconds:.2f} | {times} "
+            f"| {name} | {run.seconds:.1f} | {run.cpu_seconds:.1f} | {rate:.0f} | {speed:.2f} | {times} "
             f"| {run.peak_mb - run.import_mb:.0f} | {count}, {mark} |"
         )
 

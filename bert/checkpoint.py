@@ -7,6 +7,7 @@ A variable's path is its name in the checkpoint, so nothing here translates name
 import dataclasses
 import logging
 import os
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -24,14 +25,16 @@ _READ_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, IndexError)
 KEPT = 5  # checkpoints a folder keeps, as the original does
 
 
+class Damaged(InputError):
+    """A checkpoint that cannot be read: cut off, half-written, or no checkpoint at all."""
+
+
 def write_variables(prefix: str, values: Mapping[str, np.ndarray]) -> None:
     """Writes a checkpoint of the named values. The op itself writes under other names and renames at the end."""
     names = sorted(values)
     tensors = [tf.convert_to_tensor(values[name]) for name in names]
     with files.written_by_tensorflow(prefix):
-        tf.raw_ops.SaveV2(
-            prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors
-        )
+        tf.raw_ops.SaveV2(prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=tensors)
 
 
 def resolve(path: str, flag: str = "init_checkpoint") -> str:
@@ -46,20 +49,20 @@ def resolve(path: str, flag: str = "init_checkpoint") -> str:
 
 
 def read_shapes(prefix: str) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of everything in a checkpoint. Raises InputError for a file that is damaged or no checkpoint."""
+    """Name -> shape of everything in a checkpoint. Raises Damaged for a file that cannot be read as one."""
     try:
         return {name: tuple(shape) for name, shape in tf.train.list_variables(prefix)}
     except _READ_ERRORS as error:
-        raise InputError(f"{prefix}: damaged, or no TensorFlow checkpoint: {_first_line(error)}") from None
+        raise Damaged(f"{prefix}: damaged, or no TensorFlow checkpoint: {_first_line(error)}") from None
 
 
 def read_values(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Reads the named values. Raises InputError where the data file is missing, cut off or damaged."""
+    """Reads the named values. Raises Damaged where the data file is missing, cut off or damaged."""
     try:
         reader = tf.train.load_checkpoint(prefix)
         return {name: reader.get_tensor(name) for name in names}
     except _READ_ERRORS as error:
-        raise InputError(f"{prefix}: damaged: {_first_line(error)}") from None
+        raise Damaged(f"{prefix}: damaged: {_first_line(error)}") from None
 
 
 def _first_line(error: Exception) -> str:
@@ -132,36 +135,30 @@ class CheckpointFolder:
     def __init__(self, path: str, kept: int = KEPT):
         self.path, self.kept = path, kept
 
-    def latest(self) -> str | None:
-        """Prefix of the newest complete checkpoint that the state file names, None where there is no state file.
+    def newest_first(self) -> list[str]:
+        """Prefixes of the checkpoints whose two files are there, whatever the state file says, by step."""
+        names = tf.io.gfile.listdir(self.path) if files.is_folder(self.path) else []
+        found = {name.rstrip("/") for name in names}
+        steps = [int(match[1]) for match in map(re.compile(r"model\.ckpt-(\d+)\.index$").match, found) if match]
+        return [self.prefix(step) for step in sorted(steps, reverse=True)]
 
-        Raises InputError for a state file that leads to no checkpoint: to start anew would bury what was lost.
-        """
-        for prefix in reversed(self._named()):
-            if files.exists(f"{prefix}.index"):
-                return prefix
-        state = os.path.join(self.path, "checkpoint")
-        if files.exists(state):
-            raise InputError(f"{state}: names no checkpoint that is there; delete it to start anew")
-        return None
+    def latest(self) -> str | None:
+        """The first of them, None where there is none."""
+        return next(iter(self.newest_first()), None)
+
+    def prefix(self, step: int) -> str:
+        return os.path.join(self.path, f"model.ckpt-{step}")
 
     def save(self, step: int, values: Mapping[str, np.ndarray]) -> str:
         """Writes `model.ckpt-STEP`, moves the state file to it, deletes what is too old; returns the prefix."""
-        prefix = os.path.join(self.path, f"model.ckpt-{step}")
+        prefix = self.prefix(step)
         write_variables(prefix, {**values, GLOBAL_STEP: np.int64(step)})
-        named = [old for old in self._named() if old != prefix] + [prefix]
-        self._write_state(named[-self.kept :])
-        for old in named[: -self.kept]:
+        prefixes = [prefix, *(older for older in self.newest_first() if older != prefix)]
+        self._write_state(prefixes[: self.kept][::-1])
+        for old in prefixes[self.kept :]:
             for file in tf.io.gfile.glob(f"{old}.*"):
                 tf.io.gfile.remove(file)
         return prefix
-
-    def _named(self) -> list[str]:
-        state = tf.train.get_checkpoint_state(self.path)
-        if not state:
-            return []
-        older = [path for path in state.all_model_checkpoint_paths if path != state.model_checkpoint_path]
-        return [*older, state.model_checkpoint_path]
 
     def _write_state(self, prefixes: list[str]) -> None:
         names = [os.path.basename(prefix) for prefix in prefixes]  # relative, so that the folder can be moved

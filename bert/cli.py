@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags as absl_flags
 
-from bert.errors import InputError
+from bert.errors import InputError, Stopped
 
 _DEFINE = {
     str: absl_flags.DEFINE_string,
@@ -87,6 +87,17 @@ class TrainingFlags(TPUFlags):
     save_checkpoints_steps: int = flag(1000, "Steps from one checkpoint to the next.")
     iterations_per_loop: int = flag(1000, "At most this many steps run on the device before the program looks up.")
     seed: int = flag(12345, "Fixes initialisation, shuffling and dropout: same seed, same run.")
+    length_grouping: bool = flag(True, "Let rows of like length share a batch, so that little padding is computed.")
+    gradient_accumulation_steps: int = flag(1, "Pieces a batch is cut into, to need less memory.")
+    mixed_precision: str = flag(
+        "none", "Compute in half precision; weights and optimizer stay float32.", ("none", "bfloat16", "float16")
+    )
+    recompute: bool = flag(False, "Compute each layer again in the backward pass instead of keeping it in memory.")
+    distribution: str = flag(
+        "auto",
+        "Where to train: auto takes a TPU with --use_tpu, the workers of TF_CONFIG, several GPUs, or one device.",
+        ("auto", "one_device", "mirrored", "multi_worker", "tpu"),
+    )
 
     def check(self) -> None:
         check_positive(
@@ -96,6 +107,7 @@ class TrainingFlags(TPUFlags):
             "save_checkpoints_steps",
             "iterations_per_loop",
             "num_tpu_cores",
+            "gradient_accumulation_steps",
         )
         if not 0 <= self.learning_rate < float("inf"):
             raise InputError(f"--learning_rate is {self.learning_rate}, expected 0 or more")
@@ -109,10 +121,20 @@ class RunFlags(TrainingFlags):
 
     do_eval: bool = flag(False, "Evaluate, each example once.")
     eval_batch_size: int = flag(8, "Examples in one evaluation batch.")
+    eval_every_steps: int = flag(0, "Evaluate after every so many training steps too; 0: only at the end.")
+    best_metric: str = flag("loss", "What the best checkpoint is chosen by; kept in the folder best, used at the end.")
+    early_stopping_patience: int = flag(0, "Stop after so many evaluations without a better one; 0: never.")
 
     def check(self) -> None:
         super().check()
         check_positive(self, "eval_batch_size")
+        for name in ("eval_every_steps", "early_stopping_patience"):
+            if getattr(self, name) < 0:
+                raise InputError(f"--{name} is {getattr(self, name)}, expected 0 or more")
+        if self.eval_every_steps and not self.do_eval:
+            raise InputError(f"--eval_every_steps={self.eval_every_steps} needs --do_eval=true")
+        if self.early_stopping_patience and not self.eval_every_steps:
+            raise InputError(f"--early_stopping_patience={self.early_stopping_patience} needs --eval_every_steps")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -209,6 +231,9 @@ def run(settings_class: type, main: Callable, argv: Sequence[str] | None = None)
         settings = parse(settings_class, argv)
         import_tensorflow()
         main(settings)
+    except Stopped as stopped:
+        print(f"stopped: {stopped}; the same command goes on from there", file=sys.stderr)
+        sys.exit(128 + stopped.signal_number)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

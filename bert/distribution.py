@@ -1,8 +1,14 @@
-"""Where a run computes: one device, or a TPU, as a tf.distribute strategy."""
+"""Where a run computes: one device, several, several workers or a TPU, as a tf.distribute strategy."""
 
+import atexit
+import json
 import logging
+import os
+import shutil
 import socket
+import tempfile
 import urllib.parse
+from collections.abc import Iterable
 
 import tensorflow as tf
 
@@ -10,26 +16,57 @@ from bert.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+KINDS = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 SECONDS_TO_ANSWER = 10.0  # an address that is silent for longer is taken for none; TensorFlow would wait for minutes
 
 
 def create_strategy(
-    use_tpu: bool,
+    distribution: str = "auto",
+    use_tpu: bool = False,
     tpu_name: str | None = None,
     tpu_zone: str | None = None,
     gcp_project: str | None = None,
     master: str | None = None,
     num_tpu_cores: int = 8,
 ) -> tf.distribute.Strategy:
-    """The strategy that the TPU flags ask for; without `use_tpu` the default device.
+    """The strategy that the flags ask for. Must come before TensorFlow computes anything.
 
-    Raises InputError where no TPU is found, or one with another number of cores than `num_tpu_cores`.
+    `auto` is the TPU with `use_tpu`, several workers where TF_CONFIG names them, several GPUs where there are, else one
+    device. Raises InputError where what is asked for is not there.
     """
-    if not use_tpu:
-        given = {"tpu_name": tpu_name, "tpu_zone": tpu_zone, "gcp_project": gcp_project, "master": master}
-        for name in (name for name, value in given.items() if value):
-            logger.warning("--%s has no effect without --use_tpu", name)
-        return tf.distribute.get_strategy()
+    if use_tpu and distribution not in ("auto", "tpu"):
+        raise InputError(f"--use_tpu is True and --distribution is {distribution}: give only one of them")
+    workers = _workers()
+    if distribution == "auto":
+        several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
+        kinds = {"tpu": use_tpu, "multi_worker": len(workers) > 1, "mirrored": several_gpus, "one_device": True}
+        distribution = next(kind for kind, is_there in kinds.items() if is_there)
+    if distribution == "tpu":
+        return _tpu_strategy(tpu_name, tpu_zone, gcp_project, master, num_tpu_cores)
+    given = {"tpu_name": tpu_name, "tpu_zone": tpu_zone, "gcp_project": gcp_project, "master": master}
+    for name in (name for name, value in given.items() if value):
+        logger.warning("--%s has no effect without --use_tpu", name)
+    if distribution == "multi_worker":
+        if not workers:
+            raise InputError("--distribution=multi_worker: the environment variable TF_CONFIG names no workers")
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if distribution == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.get_strategy()
+
+
+def _workers() -> list[str]:
+    """The addresses of TF_CONFIG's workers. Raises InputError for a TF_CONFIG that is not what TensorFlow reads."""
+    text = os.environ.get("TF_CONFIG", "").strip() or "{}"
+    try:
+        cluster = json.loads(text).get("cluster", {})
+        return [*cluster.get("chief", []), *cluster.get("worker", [])]
+    except (json.JSONDecodeError, AttributeError):
+        raise InputError(f"TF_CONFIG is {text!r}, expected JSON with a cluster of workers and a task") from None
+
+
+def _tpu_strategy(tpu_name, tpu_zone, gcp_project, master, num_tpu_cores) -> tf.distribute.Strategy:
     address = tpu_name or master or "local"
     try:
         _check_answers(address)
@@ -61,3 +98,46 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     """One line: how many replicas on which devices."""
     kinds = sorted({device.device_type for device in tf.config.list_logical_devices()})
     return f"{strategy.num_replicas_in_sync} replica(s) on {', '.join(kinds)}"
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes: the chief, or worker 0 where none is called chief."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return True
+    has_chief = "chief" in resolver.cluster_spec().as_dict()
+    return resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)
+
+
+def folder_to_forget() -> str:
+    """A folder for what a worker writes that is not the chief; it goes when the process ends."""
+    folder = tempfile.mkdtemp(prefix="bert-worker-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset) -> Iterable:
+    """Spreads whole batches over the replicas, each an equal run of rows, in the order of the replicas."""
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return batches
+
+    def own_parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        own = replicas // context.num_input_pipelines
+        first = own * context.input_pipeline_id
+
+        def split(batch):
+            shapes = {name: tf.concat([[replicas, -1], tf.shape(value)[1:]], axis=0) for name, value in batch.items()}
+            parts = {name: tf.reshape(value, shapes[name]) for name, value in batch.items()}
+            return {name: value[first : first + own] for name, value in parts.items()}
+
+        return batches.map(split).unbatch().prefetch(2 * own)
+
+    return strategy.distribute_datasets_from_function(own_parts)
+
+
+def peak_memory() -> dict[str, str]:
+    """The largest memory use of a GPU so far, for the progress line; empty where there is none."""
+    devices = tf.config.list_logical_devices("GPU")
+    peaks = [tf.config.experimental.get_memory_info(device.name)["peak"] for device in devices]
+    return {"memory": f"{max(peaks) / 2**30:.1f} GiB"} if peaks else {}

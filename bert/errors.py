@@ -1,4 +1,4 @@
-"""The one error a user can mend: something is wrong with a file, a line of it, or a flag."""
+"""How a command ends before its end: bad input, which the user can mend, or a request to stop."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,11 @@ class InputError(ValueError):
     The commands print the message without a traceback and leave with exit status 1. Library users
     catch it like any `ValueError`.
     """
+
+
+class Stopped(Exception):
+    """A run ended early because a signal asked for it; what it had done is saved."""
+
+    def __init__(self, signal_number: int, what: str):
+        super().__init__(what)
+        self.signal_number = signal_number

@@ -1,15 +1,17 @@
 """What stands on the encoder, and what it learns: masked LM and next sentence, sequence classes, spans.
 
 Each model here is a Keras model with an empty name, so that its variables' paths are the checkpoint's names, and with
-the three questions the training loop asks:
+the questions the training loop asks:
 
     outputs  = model(batch, seed=seed)            no seed: no dropout
+    weights  = model.loss_weights(batch)          name -> what the loss term of that name is divided by
     terms    = model.loss_terms(batch, outputs)   name -> Mean; the loss is the sum of their means
     measures = model.measures(batch, outputs)     name -> Mean, only to look at
 
 A `Mean` is a sum and a weight, never a quotient: batches, devices and accumulated steps add up exactly.
 """
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -135,6 +137,15 @@ class Model(keras.Model):
     def build_from_config(self, config):
         self.build()
 
+    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+        """The weights of the loss terms, known before the model has run: each real row weighs 1."""
+        return {name: tf.reduce_sum(batch["is_real_example"]) for name in self.chance_losses}
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        """Loss term -> what it is, in nats, for a model that guesses."""
+        raise NotImplementedError
+
     def dropout_seed(self, training: bool, seed: tf.Tensor | None) -> tf.Tensor | None:
         """The seed given, or where Keras's `fit` trains without one, the next of a generator."""
         return tf.cast(self.seed_generator.next(), tf.int32) if training and seed is None else seed
@@ -171,6 +182,13 @@ class PretrainingModel(Model):
             "masked_lm_logits": self.heads.masked_lm(hidden, self.bert.embeddings.word_embeddings),
             "next_sentence_logits": self.heads.next_sentence(encoded["pooled_output"]),
         }
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        return {"masked_lm_loss": math.log(self.config.vocab_size), "next_sentence_loss": math.log(2)}
+
+    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+        return {**super().loss_weights(batch), "masked_lm_loss": tf.reduce_sum(self._targets(batch)[1])}
 
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
         ids, weights, next_sentence, real = self._targets(batch)
@@ -220,6 +238,10 @@ class SequenceClassifier(Model):
         first = tf.zeros_like(batch["input_ids"][:, :1])  # [B, 1]
         pooled = self.encode(batch, positions=first, seed=seed)["pooled_output"]  # [B, H]
         return {"logits": self.projection(self.dropout(pooled, seed=seed))}
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        return {"cross_entropy": math.log(self.classes)}
 
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
         labels = batch["label_ids"][:, 0]
@@ -272,7 +294,12 @@ class SpanModel(Model):
         """Returns `start_logits` and `end_logits`, [B, S], and `unique_ids` [B]."""
         sequence = self.encode(batch, seed=self.dropout_seed(training, seed))["sequence_output"]
         start, end = self.heads(sequence)
-        return {"start_logits": start, "end_logits": end, "unique_ids": batch["unique_ids"][:, 0]}
+        logits = {"start_logits": tf.cast(start, tf.float32), "end_logits": tf.cast(end, tf.float32)}
+        return {**logits, "unique_ids": batch["unique_ids"][:, 0]}
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        return {"span_loss": math.log(self.config.max_position_embeddings)}
 
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
         # Like the original's, the softmax runs over all positions the batch has, padding and question among them.

@@ -2,7 +2,7 @@
 sees what an undisturbed run sees from there on.
 
 A batch is a dict of int32 and float32 tensors, shapes as in `records`, plus `is_real_example`, float32 [B]: 0.0 for a
-row that only fills the last batch.
+row that only fills the last batch, and `record`, int64 [B]: which row it is (`RecordSet.describe`).
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from bert.errors import InputError
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 SHUFFLE_BUFFER = 50_000  # serialized rows; a classifier's whole training set in most cases
 WINDOW = 32  # batches whose rows are sorted by length together
+RECORDS_PER_FILE = 2**40  # more than a file has: `record` // this is the file, % this the number in it
+SAMPLE = 10_000  # records looked at for the start block
 CUT_MULTIPLE = 8  # a cut batch is as long as its longest row, rounded up to this
 
 
@@ -32,10 +35,11 @@ class RecordSet:
     sizes: Mapping[str, int]
 
     def check(self) -> None:
-        """Raises InputError if no file holds a record, or the first one of a file is not of this kind and these sizes."""
+        """Raises InputError if no file holds a record, or a file's first is not of this kind and these sizes."""
         empty = [path for path in self.paths if not self.kind.check_first(path, self.sizes)]
         if len(empty) == len(self.paths):
-            raise InputError(f"{', '.join(empty[:3])}: no record in {len(empty)} file(s), expected {self.kind.name} records")
+            where = ", ".join(empty[:3])
+            raise InputError(f"{where}: no record in {len(empty)} file(s), expected {self.kind.name} records")
         for path in empty:
             logger.warning("%s holds no record.", path)
 
@@ -45,6 +49,35 @@ class RecordSet:
         counted = tf.data.TFRecordDataset(list(self.paths)).batch(1024)
         with self.faults_named():
             return int(counted.reduce(tf.constant(0, tf.int64), lambda total, rows: total + tf.size(rows, tf.int64)))
+
+    def statistics(self) -> list[str]:
+        """Lines for the start block: lengths and, where the kind has one, the label histogram, of the first records."""
+        rows = tf.data.TFRecordDataset(list(self.paths)).take(SAMPLE).batch(1024)
+        with self.faults_named():
+            batches = [self.kind.parse(serialized, self.sizes) for serialized in rows]
+        lengths = np.concatenate([batch["input_mask"].numpy().sum(axis=1) for batch in batches])
+        p50, p95, p99 = np.percentile(lengths, [50, 95, 99], method="higher")
+        lines = [f"Lengths of the first {len(lengths)} records: p50 {p50}, p95 {p95}, p99 {p99}"]
+        for name in ("next_sentence_labels", "label_ids"):
+            if name in batches[0]:
+                labels, counts = np.unique(np.concatenate([batch[name] for batch in batches]), return_counts=True)
+                lines.append(f"{name}: " + ", ".join(f"{a}: {b}" for a, b in zip(labels, counts, strict=True)))
+        return lines
+
+    def describe(self, record: int) -> str:
+        """Where the row lies that a batch's `record` names."""
+        return f"{self.paths[record // RECORDS_PER_FILE]} record {record % RECORDS_PER_FILE}"
+
+    def rows(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
+        """All rows as (record, serialized); files in the `order` given, int64 indices into `paths`, or as listed."""
+        order = tf.range(len(self.paths), dtype=tf.int64) if order is None else order
+        paths = tf.constant(list(self.paths))
+
+        def file_rows(index):
+            numbers = tf.data.Dataset.range(index * RECORDS_PER_FILE, (index + 1) * RECORDS_PER_FILE)
+            return tf.data.Dataset.zip((numbers, tf.data.TFRecordDataset(tf.gather(paths, index))))
+
+        return tf.data.Dataset.from_tensor_slices(order).flat_map(file_rows)
 
     @contextlib.contextmanager
     def faults_named(self) -> Iterator[None]:
@@ -74,11 +107,11 @@ def training_batches(
     window = WINDOW if cut and length_grouping else 1
     first_row = start_step // window * window * batch_size
     epochs = tf.data.Dataset.range(first_row // record_count, 2**31)
-    rows = epochs.flat_map(lambda epoch: _epoch_rows(record_set.paths, epoch, seed)).skip(first_row % record_count)
+    rows = epochs.flat_map(lambda epoch: _epoch_rows(record_set, epoch, seed)).skip(first_row % record_count)
     windows = rows.batch(window * batch_size, drop_remainder=True).enumerate(start=start_step // window)
 
-    def arrange(index, serialized):
-        batch = _parse(record_set, serialized)
+    def arrange(index, rows):
+        batch = _parse(record_set, *rows)
         if window > 1:
             batch = _group_by_length(batch, window, tf.stack([tf.cast(seed, tf.int64), index]))
         return {name: tf.reshape(value, [window, batch_size, *value.shape[1:]]) for name, value in batch.items()}
@@ -95,29 +128,27 @@ def evaluation_batches(
     In file order, or with `length_grouping` (and `cut`) with the rows of `WINDOW` batches sorted by length: for
     readers who can tell the rows apart by a feature.
     """
-    rows = tf.data.TFRecordDataset(list(record_set.paths))
+    rows = record_set.rows()
     if cut and length_grouping:
         windows = rows.batch(WINDOW * batch_size)
-        rows = windows.map(lambda window: _sort_by_length(record_set, window)).unbatch()
+        rows = windows.map(lambda *window: _sort_by_length(record_set, *window)).unbatch()
     batches = rows.batch(batch_size).map(
-        lambda serialized: _fill(_parse(record_set, serialized), batch_size), num_parallel_calls=tf.data.AUTOTUNE
+        lambda *rows: _fill(_parse(record_set, *rows), batch_size), num_parallel_calls=tf.data.AUTOTUNE
     )
     return _finish(batches, record_set, cut)
 
 
-def _epoch_rows(paths: Sequence[str], epoch: tf.Tensor, seed: int) -> tf.data.Dataset:
-    order = tf.random.experimental.stateless_shuffle(
-        tf.constant(list(paths)), seed=tf.stack([tf.cast(seed, tf.int64), epoch])
-    )
-    rows = tf.data.TFRecordDataset(order)
-    return rows.shuffle(SHUFFLE_BUFFER, seed=seed + epoch * 1_000_003)
+def _epoch_rows(record_set: RecordSet, epoch: tf.Tensor, seed: int) -> tf.data.Dataset:
+    files = tf.range(len(record_set.paths), dtype=tf.int64)
+    order = tf.random.experimental.stateless_shuffle(files, seed=tf.stack([tf.cast(seed, tf.int64), epoch]))
+    return record_set.rows(order).shuffle(SHUFFLE_BUFFER, seed=seed + epoch * 1_000_003)
 
 
-def _parse(record_set: RecordSet, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+def _parse(record_set: RecordSet, record: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
     batch = record_set.kind.parse(serialized, record_set.sizes)
     real = batch.get("is_real_example")
     ones = tf.ones_like(serialized, tf.float32) if real is None else tf.cast(real[:, 0], tf.float32)
-    return {**batch, "is_real_example": ones}
+    return {**batch, "is_real_example": ones, "record": record}
 
 
 def _group_by_length(batch: dict, window: int, seed: tf.Tensor) -> dict:
@@ -128,9 +159,10 @@ def _group_by_length(batch: dict, window: int, seed: tf.Tensor) -> dict:
     return {name: tf.gather(value, order) for name, value in batch.items()}
 
 
-def _sort_by_length(record_set: RecordSet, serialized: tf.Tensor) -> tf.Tensor:
-    lengths = tf.reduce_sum(_parse(record_set, serialized)["input_mask"], axis=1)
-    return tf.gather(serialized, tf.argsort(lengths, stable=True))
+def _sort_by_length(record_set: RecordSet, record: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    lengths = tf.reduce_sum(_parse(record_set, record, serialized)["input_mask"], axis=1)
+    order = tf.argsort(lengths, stable=True)
+    return tf.gather(record, order), tf.gather(serialized, order)
 
 
 def _fill(batch: dict, batch_size: int) -> dict:

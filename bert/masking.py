@@ -25,20 +25,20 @@ def below(getrandbits: Callable[[int], int], count: int) -> int:
 
 
 @functools.cache
-def _shuffle_steps(count: int) -> tuple[tuple[int, range], ...]:
-    """The places a shuffle of `count` items fills, last first, grouped by the number of bits a draw takes."""
-    steps, last = [], count - 1
-    while last >= 1:
+def _shuffle_steps(last: int, first: int = 1) -> tuple[tuple[int, range], ...]:
+    """The places that a shuffle fills, from `last` down to `first`, grouped by the number of bits a draw takes."""
+    steps = []
+    while last >= first:
         bits = (last + 1).bit_length()
-        first = max(2 ** (bits - 1) - 1, 1)
-        steps.append((bits, range(last, first - 1, -1)))
-        last = first - 1
+        end = max(2 ** (bits - 1) - 1, first)
+        steps.append((bits, range(last, end - 1, -1)))
+        last = end - 1
     return tuple(steps)
 
 
 def shuffle(items: MutableSequence, getrandbits: Callable[[int], int]) -> None:
     """Shuffles in place, as `random.shuffle` does."""
-    for bits, places in _shuffle_steps(len(items)):
+    for bits, places in _shuffle_steps(len(items) - 1):
         for place in places:
             other = getrandbits(bits)
             while other > place:
@@ -49,18 +49,17 @@ def shuffle(items: MutableSequence, getrandbits: Callable[[int], int]) -> None:
 def shuffled_start(items: list, count: int, getrandbits: Callable[[int], int]) -> list:
     """The first `count` items of the shuffled list, with the draws of the whole shuffle; `items` is used up.
 
-    A shuffle fills the last place first and never reads it again, so what goes there need not be written.
+    A shuffle fills the last place first and never reads it again, so what goes behind the start need not be written.
     """
-    for bits, places in _shuffle_steps(len(items)):
+    for bits, places in _shuffle_steps(len(items) - 1, max(count, 1)):
         for place in places:
             other = getrandbits(bits)
             while other > place:
                 other = getrandbits(bits)
-            if place < count:
-                items[place], items[other] = items[other], items[place]
-            else:
-                items[other] = items[place]
-    return items[:count]
+            items[other] = items[place]
+    del items[count:]
+    shuffle(items, getrandbits)
+    return items
 
 
 class MaskSampler:

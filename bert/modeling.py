@@ -24,9 +24,9 @@ def initializer(stddev: float) -> keras.initializers.Initializer:
     return keras.initializers.TruncatedNormal(stddev=stddev)
 
 
-# gelu(x) = x · sigmoid(2 sqrt(2/π) (x + 0.044715 x³)): the tanh form of Hendrycks & Gimpel (2016), that Google's weights
-# were trained with, written with 1 + tanh(u) = 2 · sigmoid(2u). As single operations it makes some twenty passes over
-# the widest tensors of the model; XLA makes one in each direction, and forgets everything but x in between.
+# gelu(x) = x · sigmoid(2 sqrt(2/π) (x + 0.044715 x³)): the tanh form of Hendrycks & Gimpel (2016), that Google's
+# weights were trained with, written with 1 + tanh(u) = 2 · sigmoid(2u). As single operations it makes some twenty
+# passes over the widest tensors of the model; XLA makes one in each direction, and keeps nothing but x in between.
 _GELU_LINEAR = 1.5957691216057308
 _GELU_CUBIC = 0.044715 * _GELU_LINEAR
 
@@ -73,7 +73,10 @@ class Dense(keras.layers.Layer):
 
 
 class LayerNormalization(keras.layers.Layer):
-    """Layer normalization over the last axis (Ba et al. 2016), biased variance, in float32."""
+    """Layer normalization over the last axis (Ba et al. 2016), biased variance, always in float32."""
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)
 
     def build(self, input_shape):
         self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="beta")
@@ -107,7 +110,7 @@ class Dropout(keras.layers.Layer):
 
 
 def _keep_mask(shape: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
-    """Booleans, True with probability 1 - rate. Random bits are the cost of dropout, so each word of them serves twice."""
+    """Booleans, True with probability 1 - rate. Random bits are what dropout costs, so each word serves twice."""
     size = tf.reduce_prod(shape)
     words = tf.random.stateless_uniform([(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32)
     halves = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:size]
@@ -128,7 +131,7 @@ class Embeddings(keras.layers.Layer):
     """Sum of the WordPiece, segment and position embeddings (section 3, figure 2), normalized."""
 
     def __init__(self, config: BertConfig, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.config = config
         self.normalization = LayerNormalization(name="LayerNorm")
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
@@ -175,14 +178,16 @@ class SelfAttention(keras.layers.Layer):
         self.dropout.build(None)
         self.built = True
 
-    def call(self, readers, hidden, mask_scores, seed=None):
-        """readers [B, K, H] ask, hidden [B, S, H] answers; mask_scores [B, 1, 1, S] is added to the scores."""
+    def call(self, readers, hidden, input_mask, seed=None):
+        """readers [B, K, H] ask, hidden [B, S, H] answers; input_mask [B, S] says which rows of it are tokens."""
         query = self._split(self.query(readers))  # [B, N, K, D]
         key = self._split(self.key(hidden))  # [B, N, S, D]
         value = self._split(self.value(hidden))  # [B, N, S, D]
         scale = tf.math.rsqrt(tf.cast(query.shape[-1], query.dtype))
         scores = tf.matmul(query * scale, key, transpose_b=True)  # [B, N, K, S]
-        weights = self.dropout(tf.nn.softmax(scores + mask_scores), seed=seed)
+        padding = 1.0 - tf.cast(input_mask, tf.float32)[:, tf.newaxis, tf.newaxis, :]  # [B, 1, 1, S]
+        weights = tf.nn.softmax(tf.cast(scores, tf.float32) + MASKED_SCORE * padding)
+        weights = self.dropout(tf.cast(weights, scores.dtype), seed=seed)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])  # [B, K, N, D]
         return tf.reshape(context, tf.shape(readers))  # [B, K, H]
 
@@ -225,8 +230,8 @@ class Attention(keras.layers.Layer):
         self.residual.build(input_shape)
         self.built = True
 
-    def call(self, readers, hidden, mask_scores, seed=None):
-        context = self.self_attention(readers, hidden, mask_scores, seed=seed)
+    def call(self, readers, hidden, input_mask, seed=None):
+        context = self.self_attention(readers, hidden, input_mask, seed=seed)
         return self.residual(context, readers, seed=seed)
 
 
@@ -260,16 +265,17 @@ class EncoderLayer(keras.layers.Layer):
         self.residual.build((*input_shape[:-1], self.intermediate.dense.units))
         self.built = True
 
-    def call(self, readers, hidden, mask_scores, seed=None):
-        attended = self.attention(readers, hidden, mask_scores, seed=seed)  # [B, K, H]
+    def call(self, readers, hidden, input_mask, seed=None):
+        attended = self.attention(readers, hidden, input_mask, seed=seed)  # [B, K, H]
         return self.residual(self.intermediate(attended), attended, seed=seed)  # [B, K, H]
 
 
 class Encoder(keras.layers.Layer):
-    """The stack of L layers."""
+    """The stack of L layers. With `recompute` set, a layer keeps only its input for the backward pass."""
 
     def __init__(self, config: BertConfig, **kwargs):
         super().__init__(**kwargs)
+        self.recompute = False
         self.encoder_layers = [EncoderLayer(config, name=f"layer_{i}") for i in range(config.num_hidden_layers)]
 
     def build(self, input_shape):
@@ -277,13 +283,14 @@ class Encoder(keras.layers.Layer):
             layer.build(input_shape)
         self.built = True
 
-    def call(self, hidden, mask_scores, positions=None, seed=None):
+    def call(self, hidden, input_mask, positions=None, seed=None):
         """Returns the outputs of all layers, [B, S, H]; the last is [B, K, H] where `positions` [B, K] is given."""
         outputs = []
         for layer in self.encoder_layers:
             is_last = layer is self.encoder_layers[-1]
             readers = gather_positions(hidden, positions) if is_last and positions is not None else hidden
-            hidden = layer(readers, hidden, mask_scores, seed=seed)
+            run = tf.recompute_grad(layer) if self.recompute and seed is not None else layer
+            hidden = run(readers, hidden, input_mask, seed)
             outputs.append(hidden)
         return outputs
 
@@ -328,9 +335,8 @@ class BertModel(keras.layers.Layer):
         self.built = True
 
     def call(self, input_ids, input_mask, segment_ids, positions=None, seed=None):
-        mask_scores = MASKED_SCORE * (1.0 - tf.cast(input_mask, self.compute_dtype))[:, tf.newaxis, tf.newaxis, :]
         embedding_output = self.embeddings(input_ids, segment_ids, seed=seed)
-        layer_outputs = self.encoder(embedding_output, mask_scores, positions=positions, seed=seed)
+        layer_outputs = self.encoder(embedding_output, input_mask, positions=positions, seed=seed)
         return {
             "embedding_output": embedding_output,
             "layer_outputs": layer_outputs,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+FIRST_LOSS_SCALE = 2.0**15
+STEPS_TO_DOUBLE = 2000
 NO_DECAY = re.compile("LayerNorm|layer_norm|bias")  # weight decay passes over a variable whose path has one of these
 
 
@@ -46,12 +48,13 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-6,
         clip_norm: float = 1.0,
+        loss_scaling: bool = False,
         name: str = "adam_weight_decay",
         **kwargs,
     ):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.decay, self.beta_1, self.beta_2, self.epsilon = decay, beta_1, beta_2, epsilon
-        self.clip_norm = clip_norm
+        self.clip_norm, self.loss_scaling = clip_norm, loss_scaling
 
     def build(self, variables):
         if self.built:
@@ -60,13 +63,47 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         self.adam_m = [self.add_variable_from_reference(v, name="adam_m") for v in variables]
         self.adam_v = [self.add_variable_from_reference(v, name="adam_v") for v in variables]
 
+        if self.loss_scaling:
+            shared = {"shape": (), "aggregation": "only_first_replica"}
+            self.loss_scale = self.add_variable(
+                **shared, initializer=keras.initializers.Constant(FIRST_LOSS_SCALE), name="loss_scale"
+            )
+            self.finite_steps = self.add_variable(**shared, initializer="zeros", name="finite_steps")
+
     def slots(self) -> dict[str, keras.Variable]:
         """Checkpoint name -> slot variable."""
         named = {}
         for index, variable in enumerate(self._trainable_variables):
             named[f"{variable.path}/adam_m"] = self.adam_m[index]
             named[f"{variable.path}/adam_v"] = self.adam_v[index]
+        if self.loss_scaling:
+            named |= {"loss_scale": self.loss_scale, "loss_scale/finite_steps": self.finite_steps}
         return named
+
+    def scaled(self, loss: tf.Tensor) -> tf.Tensor:
+        """The loss to take gradients of: with loss scaling so large that half precision does not lose them."""
+        return loss * self.loss_scale if self.loss_scaling else loss
+
+    def update(self, gradients: Sequence) -> tf.Tensor:
+        """Clips and applies gradients of the scaled loss, summed over replicas; returns their global norm, unscaled.
+
+        With loss scaling a step whose gradients overflowed changes nothing but the scale, which is halved; after
+        `STEPS_TO_DOUBLE` finite steps it is doubled (Micikevicius et al. 2018).
+        """
+        if not self.loss_scaling:
+            gradients, norm = self.clip(gradients)
+            self.apply_summed(gradients)
+            return norm
+        gradients = [tf.convert_to_tensor(gradient) / self.loss_scale for gradient in gradients]
+        norm = tf.linalg.global_norm(gradients)
+        finite = tf.math.is_finite(norm)
+        factor = self.clip_norm / tf.maximum(norm, self.clip_norm)
+        self.apply_summed([gradient * factor for gradient in gradients], only_if=finite)
+        finite_steps = tf.where(finite, self.finite_steps + 1.0, 0.0)
+        grown = tf.where(finite_steps >= STEPS_TO_DOUBLE, self.loss_scale * 2.0, tf.convert_to_tensor(self.loss_scale))
+        self.loss_scale.assign(tf.where(finite, grown, self.loss_scale / 2.0))
+        self.finite_steps.assign(tf.where(finite_steps >= STEPS_TO_DOUBLE, 0.0, finite_steps))
+        return norm
 
     def clip(self, gradients: Sequence) -> tuple[list, tf.Tensor]:
         """Scales all gradients together to a global norm of at most `clip_norm`; returns them and the norm before.
@@ -75,21 +112,37 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         """
         return tf.clip_by_global_norm(gradients, self.clip_norm)
 
-    def apply_summed(self, gradients: Sequence) -> None:
-        """One update, in replica context, with gradients in the order of `build` that replicas have already summed."""
+    def apply_summed(self, gradients: Sequence, only_if: tf.Tensor | None = None) -> None:
+        """One update, in replica context, with gradients in the order of `build` that replicas have already summed.
 
-        def update_all(strategy, *gradients):
+        Where `only_if`, a boolean scalar, is False the step is counted and changes nothing.
+        """
+
+        conditions = () if only_if is None else (only_if,)
+
+        def update_all(strategy, gradients, *conditions):
             learning_rate = tf.convert_to_tensor(self.learning_rate)
+
+            def update(variable, gradient, learning_rate, only_if=None):
+                if only_if is None:
+                    self.update_step(gradient, variable, learning_rate)
+                else:
+                    tf.cond(only_if, lambda: self._updated(gradient, variable, learning_rate), lambda: False)
+
             for variable, gradient in zip(self._trainable_variables, gradients, strict=True):
                 strategy.extended.update(
                     variable.value,
-                    lambda variable, gradient, rate: self.update_step(gradient, variable, rate),
-                    args=(gradient, learning_rate),
+                    update,
+                    args=(gradient, learning_rate, *conditions),
                     group=False,
                 )
 
-        tf.distribute.get_replica_context().merge_call(update_all, args=tuple(gradients))
+        tf.distribute.get_replica_context().merge_call(update_all, args=(tuple(gradients), *conditions))
         self.iterations.assign_add(1)
+
+    def _updated(self, gradient, variable, learning_rate) -> bool:
+        self.update_step(gradient, variable, learning_rate)
+        return True
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -112,5 +165,5 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         )
 
     def get_config(self):
-        own = ("decay", "beta_1", "beta_2", "epsilon", "clip_norm")
+        own = ("decay", "beta_1", "beta_2", "epsilon", "clip_norm", "loss_scaling")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -1,7 +1,8 @@
-"""What a run tells while it works: one steady line of progress, one JSON line a step, and the closing results."""
+"""What a run tells while it works: a steady line of progress, a JSON line a step, and the closing results."""
 
 import json
 import logging
+import math
 import os
 import sys
 import time
@@ -65,20 +66,24 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
-class StepLog:
-    """`metrics.jsonl` of an output folder: a JSON object a step. Lines of an earlier try after `start_step` are cut."""
+class JsonLines:
+    """A file of JSON objects with a `step`, one a line. What an earlier try wrote after `start_step` is cut off.
 
-    def __init__(self, folder: str, start_step: int):
-        self.path = os.path.join(folder, "metrics.jsonl")
-        kept = []
-        if files.exists(self.path):
-            kept = [line for line in files.read_lines(self.path) if _step_of(line) <= start_step]
-        files.write_text(self.path, "".join(f"{line}\n" for line in kept))
+    `earlier` is where that try wrote, if not to `path`.
+    """
 
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        line = json.dumps({"step": step, **{name: float(f"{value:.9g}") for name, value in values.items()}})
-        with files.open_binary(self.path, "ab") as file:
-            file.write(f"{line}\n".encode())
+    def __init__(self, path: str, start_step: int, earlier: str | None = None):
+        earlier = earlier or path
+        lines = files.read_lines(earlier) if files.exists(earlier) else ()
+        self.kept = [line for line in lines if _step_of(line) <= start_step]
+        files.write_text(path, "".join(f"{line}\n" for line in self.kept))
+        self.file = files.open_binary(path, "ab")
+
+    def write(self, entry: Mapping[str, object]) -> None:
+        self.file.write(f"{json.dumps(entry)}\n".encode())
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
 def _step_of(line: str) -> float:
@@ -86,6 +91,17 @@ def _step_of(line: str) -> float:
         return json.loads(line)["step"]
     except (json.JSONDecodeError, KeyError):  # the last line of a run that was killed while it wrote
         return float("inf")
+
+
+class StepLog(JsonLines):
+    """`metrics.jsonl` of an output folder: what every step measured, to the last bit of its float32 values."""
+
+    def __init__(self, folder: str, start_step: int):
+        super().__init__(os.path.join(folder, "metrics.jsonl"), start_step)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        numbers = {name: float(f"{value:.9g}") if math.isfinite(value) else None for name, value in values.items()}
+        super().write({"step": step, **numbers})
 
 
 def write_results(path: str, results: Mapping[str, object]) -> None:

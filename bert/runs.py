@@ -4,6 +4,8 @@ Between the flags and the loop: checks that need files, the output folder and wh
 loop of `training`.
 """
 
+import contextlib
+import dataclasses
 import json
 import logging
 import math
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from bert import checkpoint, cli, distribution, files
 from bert.config import BertConfig
@@ -19,8 +22,9 @@ from bert.errors import InputError
 from bert.heads import Model
 from bert.input_pipeline import RecordSet, evaluation_batches, training_batches
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
+from bert.selection import Selection
 from bert.tokenization import Tokenizer, Vocabulary
-from bert.training import Trainer
+from bert.training import Plan, Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ RUN_FILE = "run.json"  # in the output folder: whose run it is
 
 def read_config(path: str, max_seq_length: int) -> BertConfig:
     """Reads the model's sizes. Raises InputError where the model has fewer positions than the flag asks for."""
+    files.check_readable(path, "--bert_config_file")
     config = BertConfig.from_json_file(path)
     if max_seq_length > config.max_position_embeddings:
         raise InputError(
@@ -40,6 +45,7 @@ def read_config(path: str, max_seq_length: int) -> BertConfig:
 
 def read_tokenizer(vocab_file: str, do_lower_case: bool, config: BertConfig) -> Tokenizer:
     """Reads the vocabulary. Raises InputError where it has entries the model has no embedding for."""
+    files.check_readable(vocab_file, "--vocab_file")
     vocabulary = Vocabulary.from_file(vocab_file)
     if len(vocabulary) > config.vocab_size:
         raise InputError(
@@ -59,6 +65,7 @@ def start(settings: cli.TrainingFlags, build_model: Callable[[], Model], identit
     init_checkpoint = checkpoint.resolve(settings.init_checkpoint) if settings.init_checkpoint else None
     check_identity(settings.output_dir, identity)
     strategy = distribution.create_strategy(
+        settings.distribution,
         settings.use_tpu,
         settings.tpu_name,
         settings.tpu_zone,
@@ -66,13 +73,16 @@ def start(settings: cli.TrainingFlags, build_model: Callable[[], Model], identit
         settings.master,
         settings.num_tpu_cores,
     )
+    check_batches(settings, strategy)
     keras.utils.set_random_seed(settings.seed)
-    with strategy.scope():
+    with strategy.scope(), precision(settings.mixed_precision):
         model = build_model()
+    model.bert.encoder.recompute = settings.recompute
     trainer = Trainer(model, strategy, settings.output_dir, settings.seed)
     resumed = trainer.restore()
     if resumed:
         logger.info("Going on from %s (step %d).", resumed, trainer.step)
+        tell_changes(settings)
     elif init_checkpoint:
         report = checkpoint.warm_start(trainer.variables(), init_checkpoint)
         report.log()
@@ -87,11 +97,46 @@ def start(settings: cli.TrainingFlags, build_model: Callable[[], Model], identit
         raise InputError(
             f"nothing to evaluate: no checkpoint in --output_dir={settings.output_dir}, and no --init_checkpoint"
         )
-    files.make_folder(settings.output_dir)
-    files.write_text(os.path.join(settings.output_dir, RUN_FILE), json.dumps(identity, indent=2, sort_keys=True) + "\n")
+    files.make_folder(trainer.output_dir)
+    stored = json.dumps({**identity, "settings": dataclasses.asdict(settings)}, indent=2, sort_keys=True)
+    files.write_text(os.path.join(trainer.output_dir, RUN_FILE), stored + "\n")
     parameters = sum(int(np.prod(variable.shape)) for variable in model.weights)
     logger.info("Model: %s parameters. Devices: %s.", f"{parameters:,}", distribution.describe(strategy))
     return trainer
+
+
+@contextlib.contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Layers made inside compute in `name`: none (float32), bfloat16 or float16."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if name == "none" else f"mixed_{name}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def check_batches(settings: cli.TrainingFlags, strategy: tf.distribute.Strategy) -> None:
+    """Raises InputError for a batch that cannot be spread evenly over replicas and accumulated pieces."""
+    replicas, pieces = strategy.num_replicas_in_sync, settings.gradient_accumulation_steps
+    if settings.train_batch_size % (replicas * pieces):
+        raise InputError(
+            f"--train_batch_size is {settings.train_batch_size}, expected a multiple of {replicas * pieces}: "
+            f"{replicas} replica(s) times --gradient_accumulation_steps={pieces}"
+        )
+    for name in ("eval_batch_size", "predict_batch_size"):
+        size = getattr(settings, name, replicas)
+        if size % replicas:
+            raise InputError(f"--{name} is {size}, expected a multiple of {replicas}, the number of replicas")
+
+
+def tell_changes(settings: cli.TrainingFlags) -> None:
+    """Says which flags are others than those the folder's run was last started with."""
+    path = os.path.join(settings.output_dir, RUN_FILE)
+    before = files.read_json(path).get("settings", {}) if files.exists(path) else {}
+    for name, value in dataclasses.asdict(settings).items():
+        if name in before and before[name] != value and not name.startswith("do_"):
+            logger.warning("--%s was %s, now it is %s.", name, before[name], value)
 
 
 def check_identity(folder: str, identity: Mapping[str, object]) -> None:
@@ -118,13 +163,38 @@ def _brief(value: object) -> str:
     return text if len(text) <= 300 else text[:300] + "..."
 
 
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a run is evaluated on: every record once, or the first `max_batches` batches of them."""
+
+    record_set: RecordSet
+    batch_size: int
+    max_batches: int | None = None
+
+    @property
+    def batch_count(self) -> int:
+        whole = math.ceil(self.record_set.count / self.batch_size)
+        return whole if self.max_batches is None else min(whole, self.max_batches)
+
+
 def train(
-    trainer: Trainer, settings: cli.TrainingFlags, record_set: RecordSet, total_steps: int, warmup_steps: int
+    trainer: Trainer,
+    settings: cli.TrainingFlags,
+    record_set: RecordSet,
+    total_steps: int,
+    warmup_steps: int,
+    evaluation: Evaluation | None = None,
 ) -> None:
-    """Trains to `total_steps` with the optimizer of the paper, from wherever the trainer stands."""
-    optimizer = AdamWeightDecay(WarmupLinearDecay(settings.learning_rate, total_steps, warmup_steps))
-    trainer.build_optimizer(optimizer)
+    """Trains to `total_steps` with the optimizer of the paper, from wherever the trainer stands.
+
+    With an `evaluation`, and --eval_every_steps, the best checkpoint is kept and the trainer stands at it at the end.
+    """
+    schedule = WarmupLinearDecay(settings.learning_rate, total_steps, warmup_steps)
+    optimizer = AdamWeightDecay(schedule, loss_scaling=settings.mixed_precision == "float16")
+    trainer.build_optimizer(optimizer, settings.gradient_accumulation_steps)
     resumed = trainer.restore()
+    every = getattr(settings, "eval_every_steps", 0) if evaluation else 0
+    selection = _selection(trainer, settings) if every else None
     if resumed and trainer.step >= total_steps:
         logger.info(
             "%s is at step %d of %d: this run has finished, nothing to train. To train further, ask for more steps; "
@@ -133,7 +203,46 @@ def train(
             trainer.step,
             total_steps,
         )
-        return
+    else:
+        _tell_training(trainer, settings, record_set, total_steps, warmup_steps)
+        batches = training_batches(
+            record_set,
+            record_set.count,
+            settings.train_batch_size,
+            settings.seed,
+            start_step=trainer.step,
+            cut=not distribution.is_tpu(trainer.strategy),
+            length_grouping=settings.length_grouping,
+        )
+        plan = Plan(
+            total_steps,
+            settings.save_checkpoints_steps,
+            every,
+            settings.iterations_per_loop,
+            settings.gradient_accumulation_steps,
+        )
+        with record_set.faults_named():
+            trainer.train(
+                batches, plan, lambda: _means(trainer, evaluation), selection, describe_record=record_set.describe
+            )
+        logger.info("Trained to step %d; the last checkpoint is %s.", trainer.step, trainer.checkpoints.latest())
+    if selection and selection.best:
+        trainer.restore(selection.checkpoints)
+        logger.info("The best by %s is step %d: %s.", selection.metric, trainer.step, trainer.source)
+
+
+def _selection(trainer: Trainer, settings: cli.RunFlags) -> Selection:
+    return Selection(
+        settings.output_dir,
+        settings.best_metric,
+        settings.early_stopping_patience,
+        start_step=trainer.step,
+        output_dir=trainer.output_dir,
+    )
+
+
+def _tell_training(trainer, settings, record_set: RecordSet, total_steps: int, warmup_steps: int) -> None:
+    """The start block: what is trained on, how far, and what a model that guesses would lose."""
     if warmup_steps >= total_steps:
         logger.warning(
             "The learning rate rises over %d steps, but training ends at step %d: it never reaches its peak.",
@@ -144,33 +253,29 @@ def train(
     logger.info("  Num examples = %d", record_set.count)
     logger.info("  Batch size = %d", settings.train_batch_size)
     logger.info("  Num steps = %d (%d warmup)", total_steps, warmup_steps)
-    batches = training_batches(
-        record_set,
-        record_set.count,
-        settings.train_batch_size,
-        settings.seed,
-        start_step=trainer.step,
-        cut=not distribution.is_tpu(trainer.strategy),
-    )
-    with record_set.faults_named():
-        trainer.train(batches, total_steps, settings.save_checkpoints_steps, settings.iterations_per_loop)
-    logger.info("Trained to step %d; the last checkpoint is %s.", trainer.step, trainer.checkpoints.latest())
+    chance = trainer.model.chance_losses
+    parts = " + ".join(f"{loss:.3f} ({name})" for name, loss in chance.items())
+    detail = f" = {parts}" if len(chance) > 1 else ""
+    logger.info("  A model that guesses has loss %.3f%s", sum(chance.values()), detail)
 
 
-def evaluate(
-    trainer: Trainer, record_set: RecordSet, batch_size: int, max_batches: int | None = None
-) -> dict[str, object]:
-    """Every record once (the first `max_batches` batches of them): means by name, `loss`, and `global_step`."""
-    total = math.ceil(record_set.count / batch_size)
-    if max_batches is not None and max_batches < total:
-        logger.info("  Only %d of %d batches are evaluated (--max_eval_steps).", max_batches, total)
-        total = max_batches
+def _means(trainer: Trainer, evaluation: Evaluation) -> dict[str, np.float32]:
+    cut = not distribution.is_tpu(trainer.strategy)
+    batches = evaluation_batches(evaluation.record_set, evaluation.batch_size, cut=cut).take(evaluation.batch_count)
+    with evaluation.record_set.faults_named():
+        return trainer.evaluate(batches, evaluation.batch_count)
+
+
+def evaluate(trainer: Trainer, evaluation: Evaluation) -> dict[str, object]:
+    """Means by name, `loss`, and `global_step`, for the checkpoint the trainer stands at."""
+    count, total = evaluation.record_set.count, evaluation.batch_count
+    if total * evaluation.batch_size < count:
+        logger.info("  Only %d of %d records are evaluated (--max_eval_steps).", total * evaluation.batch_size, count)
     logger.info("***** Running evaluation *****")
-    logger.info("  Num examples = %d", min(record_set.count, total * batch_size))
-    logger.info("  Batch size = %d", batch_size)
-    batches = evaluation_batches(record_set, batch_size, cut=not distribution.is_tpu(trainer.strategy)).take(total)
-    with record_set.faults_named():
-        return {**trainer.evaluate(batches, total), "global_step": trainer.step}
+    logger.info("  Num examples = %d", min(count, total * evaluation.batch_size))
+    logger.info("  Batch size = %d", evaluation.batch_size)
+    logger.info("  Checkpoint = %s", trainer.source)
+    return {**_means(trainer, evaluation), "global_step": trainer.step}
 
 
 def predict(

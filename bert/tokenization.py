@@ -49,6 +49,7 @@ class Vocabulary:
     """The tokens of a `vocab.txt`, in id order.
 
     Attributes:
+      name: where it came from, for messages; a path if read from a file.
       tokens: id -> token, an entry a line; a duplicate stays in its place.
       ids: token -> id; of duplicates the last id counts. The keys are in order of first appearance, which
         is the order that random replacement words are drawn from (PARITY 6.1).
@@ -57,6 +58,7 @@ class Vocabulary:
     """
 
     def __init__(self, tokens: Sequence[str], name: str = "vocabulary"):
+        self.name = name
         self.tokens = tuple(tokens)
         self.ids = {token: index for index, token in enumerate(self.tokens)}
         if not self.tokens:
@@ -206,7 +208,7 @@ def _matchable(vocabulary: Vocabulary) -> list[str]:
     for index, token in enumerate(tokens):
         if len(token.removeprefix("##").encode()) > _MAX_PIECE_BYTES:
             raise InputError(
-                f"vocabulary entry {index} ('{token[:20]}...') has {len(token.encode())} bytes, "
+                f"{vocabulary.name}:{index + 1}: token '{token[:20]}...' has {len(token.encode())} bytes, "
                 f"expected at most {_MAX_PIECE_BYTES}"
             )
     return [*tokens, "\x01"]  # one entry beyond the last id, never in a text: builds where no other entry may match

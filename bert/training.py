@@ -1,49 +1,98 @@
 """The one loop: train, save, resume, evaluate, predict, for every model of `heads` and every tf.distribute strategy.
 
-Gradients are those of the whole batch: sums are divided by the weight over all replicas, added over all replicas, and
-clipped after that.
+What runs on the devices is `steps`; here is what the program does between two calls of it. A run that is killed at any
+moment and started again ends with the same bits: weights and slots come from the last checkpoint, the order of rows and
+the dropout masks are functions of seed and step, and the logs are cut back to that checkpoint.
 """
 
+import contextlib
+import dataclasses
 import logging
+import math
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from bert import checkpoint, reporting
-from bert.errors import InputError
-from bert.heads import Mean, Model
+from bert import checkpoint, distribution, reporting
+from bert.errors import InputError, Stopped
+from bert.heads import Model
 from bert.metrics import Means
 from bert.optimization import AdamWeightDecay
+from bert.selection import Selection
+from bert.steps import UNSEEN, Steps
+from bert.tensorboard import EventFile
 
 logger = logging.getLogger(__name__)
 
 SECONDS_PER_CALL = 1.0  # so many steps run in one call as fit into this, iterations_per_loop at most
 
 
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How far to train and where to stop on the way; all numbers are steps."""
+
+    total_steps: int
+    save_every: int
+    evaluate_every: int = 0  # 0: only at the end, by the command itself
+    iterations_per_loop: int = 1000
+    accumulation: int = 1
+
+    def next_stop(self, step: int) -> int:
+        """The first step after `step` at which something is to be done between steps."""
+        intervals = [every for every in (self.save_every, self.evaluate_every) if every]
+        return min(self.total_steps, *(step // every * every + every for every in intervals))
+
+
 class Trainer:
-    """A model, where it computes, and the folder of its checkpoints."""
+    """A model, where it computes, and the folder of its checkpoints.
+
+    `output_dir` is where this process may write: the folder itself for the chief, a folder to forget for other workers.
+    """
 
     def __init__(self, model: Model, strategy: tf.distribute.Strategy, folder: str, seed: int = 0):
         self.model, self.strategy, self.seed = model, strategy, seed
-        self.folder = folder
+        self.is_chief = distribution.is_chief(strategy)
+        self.output_dir = folder if self.is_chief else distribution.folder_to_forget()
         self.checkpoints = checkpoint.CheckpointFolder(folder)
         self.optimizer: AdamWeightDecay | None = None
+        self.steps = Steps(model, strategy)
         self.step = 0
+        self.source = "the random start"  # what the weights are, for the closing line
 
     def variables(self) -> dict[str, object]:
         """Checkpoint name -> model variable, those that are not trained included."""
         return {variable.path: variable for variable in self.model.weights}
 
-    def restore(self) -> str | None:
-        """Takes up the folder's newest checkpoint (weights, step, slots where training goes on); returns its prefix.
+    def build_optimizer(self, optimizer: AdamWeightDecay, accumulation: int = 1) -> None:
+        with self.strategy.scope():
+            optimizer.build(self.model.trainable_variables)
+        self.optimizer = optimizer
+        self.steps = Steps(self.model, self.strategy, optimizer, self.seed, accumulation)
 
-        Raises InputError where the checkpoint is of another model.
+    def restore(self, checkpoints: checkpoint.CheckpointFolder | None = None) -> str | None:
+        """Takes up the newest whole checkpoint of the folder (weights, step, and slots where training goes on).
+
+        Returns its prefix, None where there is none. A damaged one is told and the one before it taken. Raises
+        InputError where all are damaged, or the checkpoint is of another model.
         """
-        prefix = self.checkpoints.latest()
-        if prefix is None:
-            return None
+        damaged = None
+        for prefix in (checkpoints or self.checkpoints).newest_first():
+            try:
+                self._restore(prefix)
+            except checkpoint.Damaged as error:
+                logger.warning("%s; trying the checkpoint before it.", error)
+                damaged = error
+            else:
+                self.source = prefix
+                return prefix
+        if damaged:
+            raise InputError(f"no whole checkpoint left: {damaged}")
+        return None
+
+    def _restore(self, prefix: str) -> None:
         shapes = checkpoint.read_shapes(prefix)
         wanted = self.variables()
         missing = [name for name in wanted if name not in shapes]
@@ -51,73 +100,67 @@ class Trainer:
             raise InputError(f"{prefix}: lacks '{missing[0]}' ({len(missing)} in all): the folder holds another run")
         checkpoint.check_shapes(wanted, shapes, prefix)
         if self.optimizer:
-            slots = {name: slot for name, slot in self.optimizer.slots().items() if name in shapes}
-            wanted = {**wanted, **slots}
-        has_step = checkpoint.GLOBAL_STEP in shapes
-        values = checkpoint.read_values(prefix, [*wanted, *([checkpoint.GLOBAL_STEP] if has_step else [])])
+            wanted |= {name: slot for name, slot in self.optimizer.slots().items() if name in shapes}
+        step = [checkpoint.GLOBAL_STEP] if checkpoint.GLOBAL_STEP in shapes else []
+        values = checkpoint.read_values(prefix, [*wanted, *step])
         for name, variable in wanted.items():
             variable.assign(values[name])
-        self.step = int(values[checkpoint.GLOBAL_STEP]) if has_step else 0
+        self.step = int(values.get(checkpoint.GLOBAL_STEP, 0))
         if self.optimizer:
             self.optimizer.iterations.assign(self.step)
-        return prefix
 
-    def save(self) -> str:
-        values = {**self.variables(), **self.optimizer.slots()}
-        return self.checkpoints.save(self.step, {name: variable.numpy() for name, variable in values.items()})
+    def save(self) -> None:
+        """Writes a checkpoint of the current step, once."""
+        if self.is_chief and self.source != self.checkpoints.prefix(self.step):
+            self.source = self.checkpoints.save(self.step, _values({**self.variables(), **self.optimizer.slots()}))
 
-    def build_optimizer(self, optimizer: AdamWeightDecay) -> None:
-        with self.strategy.scope():
-            optimizer.build(self.model.trainable_variables)
-        self.optimizer = optimizer
+    def train(
+        self,
+        batches: tf.data.Dataset,
+        plan: Plan,
+        evaluate: Callable[[], Mapping[str, float]] | None = None,
+        selection: Selection | None = None,
+        describe_record: Callable[[int], str] = str,
+    ) -> None:
+        """Trains from the current step to the plan's last, or until the selection has seen enough.
 
-    def train(self, batches: tf.data.Dataset, total_steps: int, save_every: int, iterations_per_loop: int) -> None:
-        """Trains from the current step to `total_steps`, saving every `save_every` steps and at the end.
-
-        `batches` begins with the batch of the current step.
+        `batches` begins with the batch of the current step. `evaluate` gives what `selection` chooses by. Raises
+        Stopped, after saving, on SIGTERM and Ctrl-C, and InputError on a loss that is no number.
         """
         iterator = iter(self._distributed(batches))
-        log = reporting.StepLog(self.folder, self.step)
-        progress = reporting.Progress("Training", total_steps, start=self.step)
-        count = 1
-        while self.step < total_steps:
-            next_stop = min(total_steps, self.step // save_every * save_every + save_every)
-            count = min(count, next_stop - self.step)
-            began = time.monotonic()
-            rows = self._train_steps(iterator, tf.constant(count))
-            rows = {name: values.numpy() for name, values in rows.items()}
-            seconds = time.monotonic() - began
-            self._report(log, progress, rows, seconds)
-            self.step += count
-            if self.step == next_stop:
-                self.save()
-            count = int(np.clip(SECONDS_PER_CALL / (seconds / count), 1, iterations_per_loop))
-        progress.close()
+        told = _Told(self, plan, describe_record)
+        with stop_requests() as requests, told:
+            count = 1
+            while self.step < plan.total_steps and not (selection and selection.has_seen_enough):
+                stop = plan.next_stop(self.step)
+                count = min(count, stop - self.step)
+                began = time.monotonic()
+                rows = {name: value.numpy() for name, value in self.steps.train(iterator, tf.constant(count)).items()}
+                seconds = time.monotonic() - began
+                told.tell(rows, seconds)
+                self.step += count
+                if requests:
+                    self.save()
+                    raise Stopped(requests[0], f"saved step {self.step} of {plan.total_steps} as {self.source}")
+                if self.step % plan.save_every == 0 or self.step == plan.total_steps:
+                    self.save()
+                if plan.evaluate_every and (self.step % plan.evaluate_every == 0 or self.step == plan.total_steps):
+                    self._select(evaluate(), selection)
+                count = int(np.clip(SECONDS_PER_CALL * count / seconds, 1, plan.iterations_per_loop))
+        if selection and selection.has_seen_enough:
+            self.save()
+            logger.info("Stopping early at step %d: %s.", self.step, selection.reason)
 
-    def _report(self, log, progress, rows: dict[str, np.ndarray], seconds: float) -> None:
-        count = len(rows["loss"])
-        for index in range(count):
-            step = self.step + index + 1
-            values = {name: float(rows[name][index]) for name in rows}
-            if not np.isfinite(values["loss"]):
-                raise InputError(
-                    f"step {step}: the loss is {values['loss']} (learning rate {values['learning_rate']:.3g}, "
-                    f"gradient norm {values['gradient_norm']:.3g}); a lower --learning_rate or more warmup may help"
-                )
-            log.write(step, values)
-        shown = {
-            name: float(np.mean(rows[name])) for name in rows if name not in ("examples", "tokens", "gradient_norm")
-        }
-        shown["examples/s"] = float(rows["examples"].sum() / seconds)
-        shown["tokens/s"] = float(rows["tokens"].sum() / seconds)
-        progress.advance(count, shown)
+    def _select(self, results: Mapping[str, float], selection: Selection) -> None:
+        if selection.add(self.step, results) and self.is_chief:
+            selection.checkpoints.save(self.step, _values(self.variables()))
 
     def evaluate(self, batches: tf.data.Dataset, total: int | None = None) -> dict[str, np.float32]:
         """Means over all rows of every loss term and measure, and `loss`, the plain mean of the batches' losses."""
         means, losses = Means(), []
         progress = reporting.Progress("Evaluating", total, unit="batches")
         for batch in self._distributed(batches):
-            pairs, loss = self._evaluate_batch(batch)
+            pairs, loss = self.steps.evaluate(batch)
             means.add({name: (pair.sum.numpy(), pair.weight.numpy()) for name, pair in pairs.items()})
             losses.append(loss.numpy())
             progress.advance(1, {"loss": float(np.mean(losses))})
@@ -128,86 +171,74 @@ class Trainer:
         """Yields the model's outputs, a dict of rows a batch; rows that only fill a batch are left out."""
         progress = reporting.Progress("Predicting", total, unit="batches")
         for batch in self._distributed(batches):
-            outputs, real = self._predict_batch(batch)
+            outputs, real = self.steps.predict(batch)
             real = real.numpy() > 0
             yield {name: value.numpy()[real] for name, value in outputs.items()}
             progress.advance(1)
         progress.close()
 
     def _distributed(self, batches: tf.data.Dataset):
-        if self.strategy.num_replicas_in_sync == 1:
-            return batches
-        return self.strategy.experimental_distribute_dataset(batches)
-
-    @tf.function(reduce_retracing=True)
-    def _train_steps(self, iterator, count):
-        """Runs `count` steps; returns name -> float32 [count]."""
-        names = [*self._step_names()]
-        rows = {name: tf.TensorArray(tf.float32, size=count) for name in names}
-        for index in tf.range(count):
-            values = self.strategy.run(self._train_step, args=(next(iterator),))
-            values = {name: self.strategy.experimental_local_results(value)[0] for name, value in values.items()}
-            rows = {name: rows[name].write(index, values[name]) for name in names}
-        return {name: row.stack() for name, row in rows.items()}
-
-    def _step_names(self) -> list[str]:
-        return ["loss", *self.model.reported, "learning_rate", "gradient_norm", "examples", "tokens"]
-
-    def _train_step(self, batch) -> dict[str, tf.Tensor]:
-        """One step of one replica; what it returns is of the whole batch."""
-        variables = [variable.value for variable in self.model.trainable_variables]
-        step = tf.cast(self.optimizer.iterations.value, tf.int32)
-        seed = tf.random.experimental.stateless_fold_in(tf.stack([self.seed, step]), _replica())
-        with tf.GradientTape() as tape:
-            outputs = self.model(batch, seed=seed)
-            terms = self.model.loss_terms(batch, outputs)
-            weights = {name: _sum_over_replicas(term.weight) for name, term in terms.items()}
-            # This replica's part of the loss: its sums over the weight of all.
-            part = tf.add_n([Mean(term.sum, weights[name], term.epsilon).value for name, term in terms.items()])
-        gradients = tape.gradient(part, variables)
-        pairs = {**terms, **self.model.measures(batch, outputs)}
-        pairs = {
-            name: Mean(_sum_over_replicas(pair.sum), _sum_over_replicas(pair.weight)) for name, pair in pairs.items()
-        }
-        learning_rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        gradients, norm = self.optimizer.clip([_sum_over_replicas(gradient) for gradient in gradients])
-        self.optimizer.apply_summed(gradients)
-        return {
-            **{name: pair.value for name, pair in pairs.items()},
-            "loss": _sum_over_replicas(part),
-            "learning_rate": learning_rate,
-            "gradient_norm": norm,
-            "examples": _sum_over_replicas(tf.reduce_sum(batch["is_real_example"])),
-            "tokens": _sum_over_replicas(tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)),
-        }
-
-    @tf.function(reduce_retracing=True)
-    def _evaluate_batch(self, batch):
-        def evaluate(batch):
-            outputs = self.model(batch)
-            terms = self.model.loss_terms(batch, outputs)
-            pairs = {**terms, **self.model.measures(batch, outputs)}
-            pairs = {name: Mean(_sum_over_replicas(p.sum), _sum_over_replicas(p.weight)) for name, p in pairs.items()}
-            means = [Mean(pairs[name].sum, pairs[name].weight, term.epsilon).value for name, term in terms.items()]
-            return pairs, tf.add_n(means)
-
-        pairs, loss = self.strategy.run(evaluate, args=(batch,))
-        return tf.nest.map_structure(lambda value: self.strategy.experimental_local_results(value)[0], (pairs, loss))
-
-    @tf.function(reduce_retracing=True)
-    def _predict_batch(self, batch):
-        outputs = self.strategy.run(self.model, args=(batch,))
-        gathered = {name: self._concatenated(value) for name, value in outputs.items()}
-        return gathered, self._concatenated(batch["is_real_example"])
-
-    def _concatenated(self, value) -> tf.Tensor:
-        return tf.concat(self.strategy.experimental_local_results(value), axis=0)
+        return distribution.distribute(self.strategy, batches)
 
 
-def _replica() -> tf.Tensor:
-    return tf.distribute.get_replica_context().replica_id_in_sync_group
+class _Told:
+    """What a training run tells step by step: the progress line, metrics.jsonl, TensorBoard's event file."""
+
+    def __init__(self, trainer: Trainer, plan: Plan, describe_record: Callable[[int], str]):
+        self.trainer, self.describe_record = trainer, describe_record
+        self.log = reporting.StepLog(trainer.output_dir, trainer.step)
+        self.events = EventFile(trainer.output_dir, trainer.step)
+        self.progress = reporting.Progress("Training", plan.total_steps, start=trainer.step)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.progress.close()
+        self.events.close()
+
+    def tell(self, rows: dict[str, np.ndarray], seconds: float) -> None:
+        records = rows.pop("record")  # [count, B]
+        for index, loss in enumerate(rows["loss"]):
+            step = self.trainer.step + index + 1
+            values = {name: float(values[index]) for name, values in rows.items()}
+            if not math.isfinite(loss):
+                raise InputError(
+                    f"step {step}: the loss is {loss} (learning rate {values['learning_rate']:.3g}, gradient norm "
+                    f"{values['gradient_norm']:.3g}); the last checkpoint is whole, a lower --learning_rate may help; "
+                    f"the batch: {', '.join(map(self.describe_record, records[index]))}"
+                )
+            self.log.write(step, values)
+        self.log.flush()
+        speeds = {f"{name}/s": float(rows[name].sum() / seconds) for name in ("examples", "tokens")}
+        self.events.write(step, {**values, **speeds})
+        shown = {name: float(np.mean(values)) for name, values in rows.items() if name not in UNSEEN}
+        shown["learning_rate"] = values["learning_rate"]
+        self.progress.advance(len(rows["loss"]), {**shown, **speeds, **distribution.peak_memory()})
 
 
-def _sum_over_replicas(value):
-    context = tf.distribute.get_replica_context()
-    return value if context.num_replicas_in_sync == 1 else context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+def _values(variables: Mapping[str, object]) -> dict[str, np.ndarray]:
+    return {name: variable.numpy() for name, variable in variables.items()}
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[list[int]]:
+    """Collects SIGTERM and SIGINT in the list it gives, instead of dying of them; a second one is fatal as ever."""
+    requests: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def request(number, _):
+        requests.append(number)
+        signal.signal(number, before[number])
+
+    try:
+        for number in before:
+            signal.signal(number, request)
+    except ValueError:  # not in the main thread, where Python takes no handlers
+        yield requests
+        return
+    try:
+        yield requests
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

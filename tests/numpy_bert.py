@@ -71,15 +71,15 @@ def pretraining_evaluation(prefix, rows: list[dict], heads: int, batch_size: int
     hidden = gelu(bert.dense(hidden, "cls/predictions/transform/dense"))
     hidden = bert.normalize(hidden, "cls/predictions/transform/LayerNorm")
     words = log_softmax(hidden @ bert.v["bert/embeddings/word_embeddings"].T + bert.v["cls/predictions/output_bias"])
-    next_sentence = pooled @ bert.v["cls/seq_relationship/output_weights"].T + bert.v["cls/seq_relationship/output_bias"]
+    next_sentence = (
+        pooled @ bert.v["cls/seq_relationship/output_weights"].T + bert.v["cls/seq_relationship/output_bias"]
+    )
 
     weights = batch["masked_lm_weights"]
     word_losses = -np.take_along_axis(words, batch["masked_lm_ids"][:, :, None], axis=2)[:, :, 0] * weights
     next_losses = -np.take_along_axis(log_softmax(next_sentence), batch["next_sentence_labels"], axis=1)[:, 0]
     parts = [slice(start, start + batch_size) for start in range(0, len(rows), batch_size)]
-    losses = [
-        word_losses[part].sum() / (weights[part].sum() + 1e-5) + next_losses[part].mean() for part in parts
-    ]
+    losses = [word_losses[part].sum() / (weights[part].sum() + 1e-5) + next_losses[part].mean() for part in parts]
     return {
         "loss": np.mean(losses),
         "masked_lm_accuracy": ((words.argmax(2) == batch["masked_lm_ids"]) * weights).sum() / weights.sum(),

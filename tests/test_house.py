@@ -18,8 +18,9 @@ LAYERS = (
     ("bert.config", "bert.masking", "bert.reporting", "bert.sidecar", "bert.tokenization"),
     ("bert.records",),
     ("bert.pretraining_data", "bert.tasks"),
-    ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization"),
-    ("bert.distribution", "bert.heads", "bert.metrics"),
+    ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization", "bert.tensorboard"),
+    ("bert.distribution", "bert.heads", "bert.metrics", "bert.selection"),
+    ("bert.steps",),
     ("bert.cli", "bert.training"),
     ("bert.runs",),
 )

@@ -95,7 +95,7 @@ def test_the_log_tells_what_goes_on(trained):
 
 @pytest.mark.parametrize("batch_size", [8, 7])
 def test_evaluation_is_that_of_plain_numpy(trained, batch_size):
-    """109 records make 14 or 16 batches, the last of 5 or 4: every record once, nothing twice; `loss` the batches' mean."""
+    """109 records, in 14 or 16 batches: each counts once and nothing twice; `loss` is the mean of the batches."""
     outcome = trained("--do_eval", eval_batch_size=batch_size)
     assert outcome.status == 0
     assert "Num examples = 109\n" in outcome.stderr
@@ -105,7 +105,7 @@ def test_evaluation_is_that_of_plain_numpy(trained, batch_size):
 
 def test_max_eval_steps_caps_the_evaluation(trained):
     outcome = trained("--do_eval", max_eval_steps=3, eval_batch_size=8)
-    assert "Only 3 of 14 batches are evaluated (--max_eval_steps)" in outcome.stderr
+    assert "Only 24 of 109 records are evaluated (--max_eval_steps)" in outcome.stderr
     assert "Num examples = 24\n" in outcome.stderr
     expected = numpy_bert.pretraining_evaluation(trained.output / f"{PREFIX}20", trained.rows[:24], 2, 8)
     assert numbers(trained.results) == pytest.approx(expected, abs=1e-5)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from bert.config import BertConfig
 from bert.heads import SpanModel
-from bert.tasks.squad import examples, windows
+from bert.tasks.squad import answers, examples, windows
 from tests import commands, numpy_bert, squad_references
 from tests.test_squad_records import golden_tokenizer
 
@@ -117,7 +117,7 @@ def test_answers_are_those_of_plain_numpy(first):
     bert = numpy_bert.Bert(numpy_bert.read_variables(first.output / "model.ckpt-2"), heads=2)
     logits = bert.encode(batch)[0] @ bert.v["cls/squad/output_weights"].T + bert.v["cls/squad/output_bias"]  # [W, S, 2]
     rows = [row[:length].T.tolist() for row, length in zip(logits, built.lengths, strict=True)]
-    n_best, options = first.read("nbest_predictions.json"), options_of(first)
+    n_best, options = first.read("nbest_predictions.json"), answers.Options()
     for index, example in enumerate(found):
         own = built.of_example[index]
         places = list(zip(built.first[own].tolist(), built.size[own].tolist(), strict=True))
@@ -133,12 +133,6 @@ def test_answers_are_those_of_plain_numpy(first):
         assert entries[0]["text"] == expected[0][0] == first.read("predictions.json")[example.id]
         scores = [[entry["start_logit"], entry["end_logit"]] for entry in entries]
         assert np.sum(scores, axis=1) == pytest.approx([start + end for _, start, end in expected], abs=1e-5)
-
-
-def options_of(run):
-    from bert.tasks.squad import answers
-
-    return answers.Options(do_lower_case=True)
 
 
 def test_predicting_later_with_other_batches_gives_the_same(first, golden, tmp_path):
@@ -187,8 +181,8 @@ def test_the_loss_is_the_mean_of_start_and_end(golden):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({}, "nothing to do: give --do_train=true or --do_predict=true or both"),
-        ({"do_train": True}, "--do_train needs --train_file"),
+        ({"do_train": False}, "nothing to do: give --do_train=true or --do_predict=true or both"),
+        ({"train_file": ""}, "--do_train needs --train_file"),
         ({"do_predict": True}, "--do_predict needs --predict_file"),
         ({"max_seq_length": 67}, "--max_seq_length is 67, expected more than 67"),
         ({"max_seq_length": 600}, "--max_seq_length is 600, but the model of"),
@@ -196,23 +190,24 @@ def test_the_loss_is_the_mean_of_start_and_end(golden):
         ({"n_best_size": 0}, "--n_best_size is 0, expected at least 1"),
         ({"warmup_proportion": 1.5}, "--warmup_proportion is 1.5, expected 0 to 1"),
         ({"num_train_epochs": 0}, "--num_train_epochs is 0.0, expected a number above 0"),
-        ({"metric": "bleu"}, "bleu"),
+        ({"metric": "bleu"}, "--metric=bleu: value should be one of <auto|squad|cmrc>"),
         ({"train_file": "nowhere.json"}, "nowhere.json does not exist"),
         ({"train_batch_size": 1000}, "52 training questions make no step with --train_batch_size=1000"),
         ({"version_2_with_negative": True}, "has no 'is_impossible'"),
         ({"do_lower_case": False, "init_checkpoint": "uncased_L-12_H-768_A-12/bert_model.ckpt"}, "--do_lower_case is"),
-        ({"do_train": False, "do_predict": True, "predict_file": "train.json"}, "nothing to evaluate: no checkpoint"),
+        ({"init_checkpoint": "nowhere"}, "--init_checkpoint: no checkpoint at nowhere"),
     ],
 )
 def test_refuses(golden, tmp_path, flags, message):
-    run = Run(tmp_path, golden, max_seq_length=96)
-    if len(flags) > 1 or not {"do_train", "do_predict"} & flags.keys() and flags:
-        flags = {"do_train": True, "train_file": "train.json", **flags}
-    for name in ("train_file", "predict_file"):
-        if flags.get(name) == "train.json":
-            flags = {**flags, name: golden / "squad" / "train.json"}
-    outcome = run(**flags)
-    assert message in outcome.error
+    """One line, and nothing written."""
+    run = Run(tmp_path, golden, max_seq_length=96, do_train=True, train_file=golden / "squad" / "train.json")
+    assert message in run(**flags).error
+    assert not run.output.exists()
+
+
+def test_predicting_needs_a_trained_model(golden, tmp_path):
+    run = Run(tmp_path, golden, max_seq_length=96, do_predict=True, predict_file=golden / "squad" / "dev.json")
+    assert "nothing to evaluate: no checkpoint in --output_dir" in run().error
     assert not run.output.exists()
 
 

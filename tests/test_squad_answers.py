@@ -41,7 +41,14 @@ def test_windows_and_their_max_context_are_the_models(text, room, stride):
         assert built.is_max_context(number).tolist() == best
 
 
-def test_ties_of_context_go_to_the_longer_window_then_to_the_earlier():
+def test_a_longer_window_gives_a_little_more_context():
+    """Pieces 0 to 299 and 260 to 419: piece 280 has 19 + 300/100 in the first, 20 + 160/100 in the second."""
+    built = build("a " * 420, room=300, stride=260)
+    assert built.is_max_context(0).tolist() == [True] * 281 + [False] * 19
+    assert built.is_max_context(1).tolist() == [False] * 21 + [True] * 139
+
+
+def test_ties_of_context_go_to_the_earlier_window():
     built = build("a " * 9, room=4, stride=3)  # pieces 0 to 3, 3 to 6, 6 to 8
     expected = [[True] * 4, [False, True, True, True], [False, True, True]]
     assert [built.is_max_context(number).tolist() for number in range(3)] == expected

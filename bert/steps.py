@@ -1,0 +1,136 @@
+"""What one call on the devices computes: some training steps, an evaluated batch, a predicted batch.
+
+A batch may be spread over replicas, and each replica's part over accumulated pieces. Neither changes the mathematics:
+sums are divided by the weight of the whole batch, added over pieces and replicas, and clipped after that.
+"""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from bert.heads import Mean, Model
+from bert.optimization import AdamWeightDecay
+
+UNSEEN = ("examples", "tokens", "gradient_norm")  # values of a step that the progress line has no room for
+
+
+class Steps:
+    """Compiled steps of one model and its optimizer under a strategy."""
+
+    def __init__(
+        self,
+        model: Model,
+        strategy: tf.distribute.Strategy,
+        optimizer: AdamWeightDecay | None = None,
+        seed: int = 0,
+        accumulation: int = 1,
+    ):
+        self.model, self.strategy, self.optimizer = model, strategy, optimizer
+        self.seed, self.accumulation = seed, accumulation
+
+    @tf.function(reduce_retracing=True)
+    def train(self, iterator, count: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs `count` steps; name -> float32 [count], and `record`, int64 [count, B]: which rows each step saw."""
+        names = ["loss", *self.model.reported, "learning_rate", *UNSEEN, "record"]
+        types = {"record": tf.int64}
+        rows = {name: tf.TensorArray(types.get(name, tf.float32), size=count) for name in names}
+        for index in tf.range(count):
+            values = self.strategy.run(self._train_replica, args=(next(iterator),))
+            rows = {name: rows[name].write(index, self._local(values[name])) for name in names}
+        return {name: row.stack() for name, row in rows.items()}
+
+    @tf.function(reduce_retracing=True)
+    def evaluate(self, batch) -> tuple[dict[str, Mean], tf.Tensor]:
+        """The sums and weights of a batch, and its loss."""
+
+        def evaluate_replica(batch):
+            outputs = self.model(batch)
+            terms = self.model.loss_terms(batch, outputs)
+            pairs = _summed({**terms, **self.model.measures(batch, outputs)})
+            return pairs, tf.add_n([pairs[name].value for name in terms])
+
+        pairs, loss = self.strategy.run(evaluate_replica, args=(batch,))
+        return {name: Mean(*map(self._local, pair)) for name, pair in pairs.items()}, self._local(loss)
+
+    @tf.function(reduce_retracing=True)
+    def predict(self, batch) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """The outputs of a batch, rows of all replicas together, and which rows are real."""
+        outputs = self.strategy.run(self.model, args=(batch,))
+        gathered = {name: self._gathered(value) for name, value in outputs.items()}
+        return gathered, self._gathered(batch["is_real_example"])
+
+    def _train_replica(self, batch) -> dict[str, tf.Tensor]:
+        """One step of one replica; what it returns is of the whole batch, but for `record`."""
+        step = tf.cast(self.optimizer.iterations.value, tf.int32)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.random.experimental.stateless_fold_in(tf.stack([self.seed, step]), replica)
+        weights = {name: sum_over_replicas(weight) for name, weight in self.model.loss_weights(batch).items()}
+        if self.accumulation == 1:
+            gradients, pairs = self._gradients(batch, weights, seed)
+        else:
+            gradients, pairs = self._accumulated_gradients(batch, weights, seed)
+        pairs = _summed(pairs)
+        learning_rate = tf.convert_to_tensor(self.optimizer.learning_rate)
+        gradients = [sum_over_replicas(gradient) for gradient in gradients]
+        norm = self.optimizer.update(gradients)
+        tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
+        return {
+            **{name: pair.value for name, pair in pairs.items()},
+            "loss": tf.add_n([pairs[name].value for name in weights]),
+            "learning_rate": learning_rate,
+            "gradient_norm": norm,
+            "examples": sum_over_replicas(tf.reduce_sum(batch["is_real_example"])),
+            "tokens": sum_over_replicas(tokens),
+            "record": batch["record"],
+        }
+
+    def _gradients(self, batch, weights: Mapping[str, tf.Tensor], seed) -> tuple[list, dict[str, Mean]]:
+        """Gradients of this piece's part of the loss (its sums over the weight of all), times the loss scale."""
+        variables = [variable.value for variable in self.model.trainable_variables]
+        with tf.GradientTape() as tape:
+            outputs = self.model(batch, seed=seed)
+            terms = self.model.loss_terms(batch, outputs)
+            parts = [Mean(term.sum, weights[name], term.epsilon).value for name, term in terms.items()]
+            part = self.optimizer.scaled(tf.add_n(parts))
+        return tape.gradient(part, variables), {**terms, **self.model.measures(batch, outputs)}
+
+    def _accumulated_gradients(self, batch, weights, seed) -> tuple[list, dict[str, Mean]]:
+        """The same for a batch that is run through the model in `accumulation` pieces, one after the other."""
+        pieces = {
+            name: tf.reshape(value, tf.concat([[self.accumulation, -1], tf.shape(value)[1:]], axis=0))
+            for name, value in batch.items()
+        }
+
+        def piece_gradients(index):
+            piece = {name: value[index] for name, value in pieces.items()}
+            piece_seed = tf.random.experimental.stateless_fold_in(seed, index)
+            gradients, pairs = self._gradients(piece, weights, piece_seed)
+            epsilons = {name: pair.epsilon for name, pair in pairs.items()}
+            sums = {name: (pair.sum, pair.weight) for name, pair in pairs.items()}
+            return [tf.convert_to_tensor(gradient) for gradient in gradients], sums, epsilons
+
+        totals, sums, epsilons = piece_gradients(tf.constant(0))
+        for index in tf.range(1, self.accumulation):
+            gradients, pairs, _ = piece_gradients(index)
+            totals = [total + gradient for total, gradient in zip(totals, gradients, strict=True)]
+            sums = tf.nest.map_structure(tf.add, sums, pairs)
+        return totals, {name: Mean(*pair, epsilons[name]) for name, pair in sums.items()}
+
+    def _local(self, value) -> tf.Tensor:
+        """The first of the replicas' values: of sums over replicas, the one as good as the other."""
+        return self.strategy.experimental_local_results(value)[0]
+
+    def _gathered(self, value) -> tf.Tensor:
+        return value if self.strategy.num_replicas_in_sync == 1 else self.strategy.gather(value, axis=0)
+
+
+def sum_over_replicas(value):
+    context = tf.distribute.get_replica_context()
+    return value if context.num_replicas_in_sync == 1 else context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def _summed(pairs: Mapping[str, Mean]) -> dict[str, Mean]:
+    return {
+        name: Mean(sum_over_replicas(pair.sum), sum_over_replicas(pair.weight), pair.epsilon)
+        for name, pair in pairs.items()
+    }
