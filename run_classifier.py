@@ -50,6 +50,7 @@ def main(settings: Settings) -> None:
     from bert import runs, tasks
     from bert.heads import SequenceClassifier
 
+    strategy = runs.open_devices(settings)
     config = runs.read_config(settings.bert_config_file, settings.max_seq_length)
     task = tasks.find(settings.task_name)()
     task.prepare(settings.data_dir, settings.output_dir, settings.splits)
@@ -65,7 +66,7 @@ def main(settings: Settings) -> None:
         "vocabulary": tokenizer.vocabulary.sha256,
         "do_lower_case": settings.do_lower_case,
     }
-    trainer = runs.start(settings, lambda: SequenceClassifier(config, len(task.labels)), identity)
+    trainer = runs.start(settings, strategy, lambda: SequenceClassifier(config, len(task.labels)), identity)
     task.save_labels(trainer.output_dir)
     record_sets = {
         split: encode_split(settings, trainer.output_dir, task, examples[split], tokenizer, split)

@@ -40,6 +40,7 @@ def main(settings: Settings) -> None:
     from bert.heads import PretrainingModel
     from bert.input_pipeline import RecordSet
 
+    strategy = runs.open_devices(settings)
     config = runs.read_config(settings.bert_config_file, settings.max_seq_length)
     logger.info("*** Input files ***")
     paths = sidecar.without_side_cars(files.expand(settings.input_file, "input_file"))
@@ -58,7 +59,7 @@ def main(settings: Settings) -> None:
     for line in record_set.statistics():
         logger.info("  %s", line)
     identity = {"command": "run_pretraining", "config": config.to_dict(), **vocabulary}
-    trainer = runs.start(settings, lambda: PretrainingModel(config), identity)
+    trainer = runs.start(settings, strategy, lambda: PretrainingModel(config), identity)
     evaluation = runs.Evaluation(record_set, settings.eval_batch_size, settings.max_eval_steps)
     if settings.do_train:
         runs.train(trainer, settings, record_set, settings.num_train_steps, settings.num_warmup_steps, evaluation)

@@ -74,6 +74,7 @@ def main(settings: Settings) -> None:
     from bert.heads import SpanModel
     from bert.tasks.squad import examples
 
+    strategy = runs.open_devices(settings)
     config = runs.read_config(settings.bert_config_file, settings.max_seq_length)
     if config.type_vocab_size < 2:
         raise InputError(
@@ -93,7 +94,7 @@ def main(settings: Settings) -> None:
         "vocabulary": tokenizer.vocabulary.sha256,
         "do_lower_case": settings.do_lower_case,
     }
-    trainer = runs.start(settings, lambda: SpanModel(config), identity)
+    trainer = runs.start(settings, strategy, lambda: SpanModel(config), identity)
     if settings.do_train:
         _, train_set = encode(settings, trainer.output_dir, to_train, tokenizer, "train")
         runs.train(trainer, settings, train_set, total_steps, int(total_steps * settings.warmup_proportion))

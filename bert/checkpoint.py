@@ -142,6 +142,14 @@ class CheckpointFolder:
         steps = [int(match[1]) for match in map(re.compile(r"model\.ckpt-(\d+)\.index$").match, found) if match]
         return [self.prefix(step) for step in sorted(steps, reverse=True)]
 
+    def check_state(self) -> None:
+        """Raises InputError where the state file names checkpoints, and none is there."""
+        state = tf.train.get_checkpoint_state(self.path)
+        if state and not self.newest_first():
+            raise InputError(
+                f"{self.path}: the file checkpoint names {state.model_checkpoint_path}, which is not there"
+            )
+
     def latest(self) -> str | None:
         """The first of them, None where there is none."""
         return next(iter(self.newest_first()), None)

@@ -256,7 +256,7 @@ def import_tensorflow() -> None:
         try:
             import tensorflow as tf
 
-            tf.config.list_logical_devices()
+            tf.config.list_physical_devices()  # not the logical ones: they would settle the distribution
         except BaseException:
             held.seek(0)
             os.write(kept, held.read())
@@ -280,6 +280,16 @@ def _one_line(error: Exception) -> str | None:
     """The line to print for an error the user can mend, None for one that is ours."""
     if isinstance(error, InputError):
         return " ".join(str(error).split("\n"))
+    tf_errors = sys.modules["tensorflow"].errors if "tensorflow" in sys.modules else None
+    if tf_errors and isinstance(error, tf_errors.ResourceExhaustedError):
+        return (
+            "out of memory: lower --train_batch_size or --max_seq_length, or give --gradient_accumulation_steps, "
+            "--recompute or --mixed_precision=bfloat16"
+        )
+    if tf_errors and isinstance(error, tf_errors.UnavailableError):
+        return (
+            "another worker is gone; start the same command on every worker again, it goes on from the last checkpoint"
+        )
     if isinstance(error, OSError):  # a full disk, a read-only folder, a file that is no longer there
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     return None

@@ -76,7 +76,7 @@ def _tpu_strategy(tpu_name, tpu_zone, gcp_project, master, num_tpu_cores) -> tf.
         tf.tpu.experimental.initialize_tpu_system(resolver)
         strategy = tf.distribute.TPUStrategy(resolver)
     except Exception as error:  # whatever the cloud, the network or the runtime raises, the user's mend is the same
-        reason = str(error).strip().split("\n", maxsplit=1)[0]
+        reason = str(error).strip().split("\n", maxsplit=1)[0].split(". Failed in initialization", maxsplit=1)[0]
         raise InputError(f"--use_tpu: no TPU at '{address}' (--tpu_name, --master): {reason}") from error
     if strategy.num_replicas_in_sync != num_tpu_cores:
         raise InputError(f"--num_tpu_cores is {num_tpu_cores}, the TPU has {strategy.num_replicas_in_sync}")

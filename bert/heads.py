@@ -1,4 +1,4 @@
-"""What stands on the encoder, and what it learns: masked LM and next sentence, sequence classes, spans.
+"""What stands on the encoder, and what it learns: masked LM and next sentence, sequence classes, spans, tags.
 
 Each model here is a Keras model with an empty name, so that its variables' paths are the checkpoint's names, and with
 the questions the training loop asks:
@@ -311,3 +311,53 @@ class SpanModel(Model):
         start = correct(outputs["start_logits"], batch["start_positions"][:, 0])
         end = correct(outputs["end_logits"], batch["end_positions"][:, 0])
         return {"exact_spans": weighted(start * end, batch["is_real_example"])}
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class TokenClassifier(Model):
+    """One class of C per position (figure 4, d): batch features of `records.TAGGING`."""
+
+    reported = ("token_accuracy",)
+
+    def __init__(self, config: BertConfig | dict, classes: int, **kwargs):
+        super().__init__(config, **kwargs)
+        self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (as in PARITY 9)
+        self.classes = classes
+        self.dropout = Dropout(CLASSIFIER_DROPOUT, name="classifier_dropout")
+        self.projection = ProjectedClasses(classes, CLASSIFIER_STDDEV, name="")  # variables at the root
+        self.build()
+
+    def build(self, input_shape=None):
+        if not self.built:
+            self.bert.build()
+            self.dropout.build((None, None, self.config.hidden_size))
+            self.projection.build((None, self.config.hidden_size))
+            self.built = True
+
+    def call(self, batch, training=False, seed=None):
+        """Returns `logits` [B, S, C] and `unique_ids` [B]."""
+        seed = self.dropout_seed(training, seed)
+        sequence = self.dropout(self.encode(batch, seed=seed)["sequence_output"], seed=seed)  # [B, S, H]
+        logits = self.projection(tf.reshape(sequence, [-1, self.config.hidden_size]))  # [B * S, C]
+        logits = tf.reshape(tf.cast(logits, tf.float32), [*tf.unstack(tf.shape(sequence)[:2]), self.classes])
+        return {"logits": logits, "unique_ids": batch["unique_ids"][:, 0]}
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        return {"cross_entropy": math.log(self.classes)}
+
+    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+        return {"cross_entropy": tf.reduce_sum(self._weights(batch))}
+
+    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+        return {"cross_entropy": weighted(cross_entropy(outputs["logits"], batch["label_ids"]), self._weights(batch))}
+
+    def measures(self, batch, outputs) -> dict[str, Mean]:
+        return {"token_accuracy": weighted(correct(outputs["logits"], batch["label_ids"]), self._weights(batch))}
+
+    def _weights(self, batch) -> tf.Tensor:
+        """1.0 where a word is predicted, [B, S]; a row that only fills the batch has none."""
+        return tf.cast(batch["label_weights"], tf.float32) * batch["is_real_example"][:, tf.newaxis]
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes}

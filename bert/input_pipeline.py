@@ -5,11 +5,12 @@ A batch is a dict of int32 and float32 tensors, shapes as in `records`, plus `is
 row that only fills the last batch, and `record`, int64 [B]: which row it is (`RecordSet.describe`).
 """
 
+import collections
 import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -64,9 +65,12 @@ class RecordSet:
                 lines.append(f"{name}: " + ", ".join(f"{a}: {b}" for a, b in zip(labels, counts, strict=True)))
         return lines
 
-    def describe(self, record: int) -> str:
-        """Where the row lies that a batch's `record` names."""
-        return f"{self.paths[record // RECORDS_PER_FILE]} record {record % RECORDS_PER_FILE}"
+    def describe(self, records: Iterable[int]) -> str:
+        """Where the rows lie that a batch's `record` names."""
+        by_file = collections.defaultdict(list)
+        for record in records:
+            by_file[self.paths[record // RECORDS_PER_FILE]].append(str(record % RECORDS_PER_FILE))
+        return "; ".join(f"records {', '.join(numbers)} of {path}" for path, numbers in by_file.items())
 
     def rows(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """All rows as (record, serialized); files in the `order` given, int64 indices into `paths`, or as listed."""

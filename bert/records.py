@@ -141,7 +141,7 @@ CLASSIFIER = RecordKind(
 
 
 _WINDOW = (
-    Feature("unique_ids", 1, 2**31),  # from 1000000000 up
+    Feature("unique_ids", 1, 2**31),  # from 0 up; in question answering from 1000000000 up
     Feature("input_ids", "S", "V"),
     Feature("input_mask", "S"),
     Feature("segment_ids", "S", "T"),
@@ -159,6 +159,16 @@ SQUAD_TRAINING = RecordKind(
 )
 
 SQUAD_PREDICTION = RecordKind("question answering", _WINDOW, _ORIGINS)
+
+TAGGING = RecordKind(
+    "tagging",
+    (
+        *_WINDOW,
+        Feature("label_ids", "S", "C"),
+        Feature("label_weights", "S"),  # 1: a word's first WordPiece, in the one window that counts for the word
+    ),
+    _ORIGINS,
+)
 
 
 def write(path: str, serialized: Iterable[bytes]) -> int:

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -14,23 +15,35 @@ from bert import files
 
 logger = logging.getLogger(__name__)
 
+SHORT_NAMES = {  # on the progress line, where eighty columns are few
+    "masked_lm_loss": "mlm",
+    "next_sentence_loss": "nsp",
+    "masked_lm_accuracy": "mlm_acc",
+    "next_sentence_accuracy": "nsp_acc",
+    "accuracy": "acc",
+    "learning_rate": "lr",
+    "examples/s": "ex/s",
+    "tokens/s": "tok/s",
+}
 SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal to redraw a line on
 
 
 class Progress:
-    """A bar on a terminal, a plain line now and then elsewhere."""
+    """A line that is drawn anew on a terminal, a plain line now and then elsewhere."""
 
     def __init__(self, title: str, total: int | None, start: int = 0, unit: str = "steps"):
         self.title, self.total, self.start, self.unit = title, total, start, unit
         self.done, self.began, self.told = start, time.monotonic(), float("-inf")
         self.bar = None
         if sys.stderr.isatty():
-            self.bar = tqdm(desc=title, total=total, initial=start, unit=unit, dynamic_ncols=True, leave=True)
+            shape = "{desc} {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+            columns = shutil.get_terminal_size().columns or None
+            self.bar = tqdm(desc=title, total=total, initial=start, bar_format=shape, ncols=columns)
 
     def advance(self, count: int, values: Mapping[str, object] | None = None) -> None:
         """`count` more are done; `values` (name -> number or text) are shown beside the count."""
         self.done += count
-        shown = {name: _short(value) for name, value in (values or {}).items()}
+        shown = {SHORT_NAMES.get(name, name): _short(value) for name, value in (values or {}).items()}
         if self.bar:
             self.bar.set_postfix(shown, refresh=False)
             self.bar.update(count)
@@ -111,3 +124,4 @@ def write_results(path: str, results: Mapping[str, object]) -> None:
     for line in lines:
         logger.info("  %s", line)
     files.write_text(path, "".join(f"{line}\n" for line in lines))
+    logger.info("Wrote %s", path)

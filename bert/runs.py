@@ -55,16 +55,9 @@ def read_tokenizer(vocab_file: str, do_lower_case: bool, config: BertConfig) -> 
     return Tokenizer(vocabulary, do_lower_case)
 
 
-def start(settings: cli.TrainingFlags, build_model: Callable[[], Model], identity: Mapping[str, object]) -> Trainer:
-    """Opens the output folder and brings the model to where the run stands: resumed, warm-started or new.
-
-    `identity` says whose run it is (command, task, sizes, labels...); a folder of another run is refused.
-    Raises InputError for that, for a missing checkpoint, and for one that does not fit.
-    """
-    files.check_folder(settings.output_dir, "output_dir")
-    init_checkpoint = checkpoint.resolve(settings.init_checkpoint) if settings.init_checkpoint else None
-    check_identity(settings.output_dir, identity)
-    strategy = distribution.create_strategy(
+def open_devices(settings: cli.TrainingFlags) -> tf.distribute.Strategy:
+    """Where the run computes. Comes first: several workers can only be joined before TensorFlow has done anything."""
+    return distribution.create_strategy(
         settings.distribution,
         settings.use_tpu,
         settings.tpu_name,
@@ -73,6 +66,22 @@ def start(settings: cli.TrainingFlags, build_model: Callable[[], Model], identit
         settings.master,
         settings.num_tpu_cores,
     )
+
+
+def start(
+    settings: cli.TrainingFlags,
+    strategy: tf.distribute.Strategy,
+    build_model: Callable[[], Model],
+    identity: Mapping[str, object],
+) -> Trainer:
+    """Opens the output folder and brings the model to where the run stands: resumed, warm-started or new.
+
+    `identity` says whose run it is (command, task, sizes, labels...); a folder of another run is refused.
+    Raises InputError for that, for a missing checkpoint, and for one that does not fit.
+    """
+    files.check_folder(settings.output_dir, "output_dir")
+    init_checkpoint = checkpoint.resolve(settings.init_checkpoint) if settings.init_checkpoint else None
+    check_identity(settings.output_dir, identity)
     check_batches(settings, strategy)
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope(), precision(settings.mixed_precision):
@@ -190,7 +199,8 @@ def train(
     With an `evaluation`, and --eval_every_steps, the best checkpoint is kept and the trainer stands at it at the end.
     """
     schedule = WarmupLinearDecay(settings.learning_rate, total_steps, warmup_steps)
-    optimizer = AdamWeightDecay(schedule, loss_scaling=settings.mixed_precision == "float16")
+    with trainer.strategy.scope():
+        optimizer = AdamWeightDecay(schedule, loss_scaling=settings.mixed_precision == "float16")
     trainer.build_optimizer(optimizer, settings.gradient_accumulation_steps)
     resumed = trainer.restore()
     every = getattr(settings, "eval_every_steps", 0) if evaluation else 0
@@ -223,7 +233,7 @@ def train(
         )
         with record_set.faults_named():
             trainer.train(
-                batches, plan, lambda: _means(trainer, evaluation), selection, describe_record=record_set.describe
+                batches, plan, lambda: _means(trainer, evaluation), selection, describe_records=record_set.describe
             )
         logger.info("Trained to step %d; the last checkpoint is %s.", trainer.step, trainer.checkpoints.latest())
     if selection and selection.best:

@@ -11,7 +11,7 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -78,8 +78,10 @@ class Trainer:
         Returns its prefix, None where there is none. A damaged one is told and the one before it taken. Raises
         InputError where all are damaged, or the checkpoint is of another model.
         """
+        checkpoints = checkpoints or self.checkpoints
+        checkpoints.check_state()
         damaged = None
-        for prefix in (checkpoints or self.checkpoints).newest_first():
+        for prefix in checkpoints.newest_first():
             try:
                 self._restore(prefix)
             except checkpoint.Damaged as error:
@@ -110,7 +112,7 @@ class Trainer:
             self.optimizer.iterations.assign(self.step)
 
     def save(self) -> None:
-        """Writes a checkpoint of the current step, once."""
+        """Writes a checkpoint of the current step, once; only the chief does."""
         if self.is_chief and self.source != self.checkpoints.prefix(self.step):
             self.source = self.checkpoints.save(self.step, _values({**self.variables(), **self.optimizer.slots()}))
 
@@ -120,7 +122,7 @@ class Trainer:
         plan: Plan,
         evaluate: Callable[[], Mapping[str, float]] | None = None,
         selection: Selection | None = None,
-        describe_record: Callable[[int], str] = str,
+        describe_records: Callable[[Iterable[int]], str] = str,
     ) -> None:
         """Trains from the current step to the plan's last, or until the selection has seen enough.
 
@@ -128,7 +130,7 @@ class Trainer:
         Stopped, after saving, on SIGTERM and Ctrl-C, and InputError on a loss that is no number.
         """
         iterator = iter(self._distributed(batches))
-        told = _Told(self, plan, describe_record)
+        told = _Told(self, plan, describe_records)
         with stop_requests() as requests, told:
             count = 1
             while self.step < plan.total_steps and not (selection and selection.has_seen_enough):
@@ -184,8 +186,8 @@ class Trainer:
 class _Told:
     """What a training run tells step by step: the progress line, metrics.jsonl, TensorBoard's event file."""
 
-    def __init__(self, trainer: Trainer, plan: Plan, describe_record: Callable[[int], str]):
-        self.trainer, self.describe_record = trainer, describe_record
+    def __init__(self, trainer: Trainer, plan: Plan, describe_records: Callable[[Iterable[int]], str]):
+        self.trainer, self.describe_records = trainer, describe_records
         self.log = reporting.StepLog(trainer.output_dir, trainer.step)
         self.events = EventFile(trainer.output_dir, trainer.step)
         self.progress = reporting.Progress("Training", plan.total_steps, start=trainer.step)
@@ -205,8 +207,8 @@ class _Told:
             if not math.isfinite(loss):
                 raise InputError(
                     f"step {step}: the loss is {loss} (learning rate {values['learning_rate']:.3g}, gradient norm "
-                    f"{values['gradient_norm']:.3g}); the last checkpoint is whole, a lower --learning_rate may help; "
-                    f"the batch: {', '.join(map(self.describe_record, records[index]))}"
+                    f"{values['gradient_norm']:.3g}); a lower --learning_rate may help; last good: "
+                    f"{self.trainer.source}; the batch: {self.describe_records(records[index])}"
                 )
             self.log.write(step, values)
         self.log.flush()

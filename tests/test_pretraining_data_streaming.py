@@ -117,6 +117,7 @@ def test_shards_of_another_run_are_refused(corpus, options, streamed):
     assert files_of(folder) == before
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(corpus, options, streamed, tmp_path):
     folder, _ = streamed
     argv = [
@@ -234,6 +235,7 @@ def test_a_blocks_records_depend_on_seed_and_number_only(corpus, options):
     assert collections.Counter(made(block)) != collections.Counter(made(other))
 
 
+@pytest.mark.slow
 def test_beam_makes_the_same_records(corpus, options, streamed, tmp_path):
     pytest.importorskip("apache_beam")
     argv = [

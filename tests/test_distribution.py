@@ -1,0 +1,121 @@
+"""Several devices and several workers give what one device gives, and only the chief writes."""
+
+import json
+import os
+import socket
+import subprocess
+
+import numpy as np
+import pytest
+
+from bert import distribution
+from bert.errors import InputError
+from tests import commands
+from tests.test_training import NO_DROPOUT, command_of, flags_of, last_values, losses, run_as_process, trained
+
+CHANGES = {**NO_DROPOUT, "learning_rate": 1e-3, "do_eval": True, "num_train_steps": 10}
+TWO_CPUS = (
+    "import tensorflow as tf\n"
+    "tf.config.set_logical_device_configuration(tf.config.list_physical_devices('CPU')[0], "
+    "[tf.config.LogicalDeviceConfiguration()] * 2)"
+)
+
+
+def results(folder) -> dict[str, float]:
+    return {name: float(value) for name, value in commands.results(folder / "output").items()}
+
+
+def assert_same_run(one, other) -> None:
+    np.testing.assert_allclose(losses(one), losses(other), atol=1e-5)
+    assert results(one) == pytest.approx(results(other), abs=1e-5)
+    ours, theirs = last_values(one / "output"), last_values(other / "output")
+    assert ours.keys() == theirs.keys()
+    assert int(ours["global_step"]) == int(theirs["global_step"])
+
+
+@pytest.fixture(scope="module")
+def one_device(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("one")
+    trained(folder, **CHANGES)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_two_devices_give_the_losses_of_one(one_device, tmp_path, pieces):
+    flags = flags_of(tmp_path, **CHANGES, distribution="mirrored", gradient_accumulation_steps=pieces)
+    done = run_as_process(flags, before=TWO_CPUS)
+    assert done.returncode == 0, done.stderr
+    assert "2 replica(s) on CPU" in done.stderr
+    assert_same_run(one_device, tmp_path)
+
+
+@pytest.mark.slow
+def test_two_devices_with_dropout_and_half_precision_run(tmp_path):
+    flags = flags_of(tmp_path, num_train_steps=5, distribution="mirrored", mixed_precision="float16", recompute=True)
+    done = run_as_process(flags, before=TWO_CPUS)
+    assert done.returncode == 0, done.stderr
+    assert np.isfinite(losses(tmp_path)).all()
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def start_workers(flags: dict) -> list[subprocess.Popen]:
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    processes = []
+    for index in range(2):
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "PYTHONPATH": str(commands.TESTS.parent), "TF_CONFIG": json.dumps(task)}
+        processes.append(
+            subprocess.Popen(
+                command_of(flags), stderr=subprocess.PIPE, text=True, env=environment, cwd=commands.TESTS.parent
+            )
+        )
+    return processes
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_losses_of_one_and_go_on_after_a_death(one_device, tmp_path):
+    flags = flags_of(tmp_path, **CHANGES, save_checkpoints_steps=4)
+    # The first try ends early, as if both had died after step 4; the same command goes on from its checkpoint.
+    first = start_workers({**flags, "num_train_steps": 10})
+    outputs = [process.communicate(timeout=240)[1] for process in first]
+    assert [process.returncode for process in first] == [0, 0], outputs
+    assert "2 replica(s)" in outputs[0]
+    assert_same_run(one_device, tmp_path)
+    for file in (tmp_path / "output").glob("model.ckpt-10*"):
+        file.unlink()
+    second = start_workers(flags)
+    outputs = [process.communicate(timeout=240)[1] for process in second]
+    assert [process.returncode for process in second] == [0, 0], outputs
+    assert all("model.ckpt-8 (step 8)" in output for output in outputs)
+    assert_same_run(one_device, tmp_path)
+
+
+def test_a_batch_that_cannot_be_spread_is_refused(tmp_path):
+    flags = flags_of(tmp_path, train_batch_size=9, gradient_accumulation_steps=2)
+    assert "--train_batch_size is 9, expected a multiple of 2" in commands.run("run_pretraining", **flags).error
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"cluster": 3}'])
+def test_a_tf_config_that_is_none_is_named(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(InputError, match="TF_CONFIG is "):
+        distribution.create_strategy()
+
+
+def test_multi_worker_without_workers_is_refused(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(InputError, match=r"--distribution=multi_worker: .*TF_CONFIG names no workers"):
+        distribution.create_strategy("multi_worker")
+
+
+def test_use_tpu_and_another_distribution_are_refused():
+    with pytest.raises(InputError, match="--use_tpu is True and --distribution is mirrored"):
+        distribution.create_strategy("mirrored", use_tpu=True)
