@@ -182,13 +182,13 @@ def _fill(batch: dict, batch_size: int) -> dict:
 def _finish(batches: tf.data.Dataset, record_set: RecordSet, cut: bool) -> tf.data.Dataset:
     if cut:
         long = [feature.name for feature in record_set.kind.features if feature.length == "S"]
-        batches = batches.map(lambda batch: _cut(batch, long), num_parallel_calls=tf.data.AUTOTUNE)
+        batches = batches.map(lambda batch: cut_to_longest(batch, long), num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def _cut(batch: dict, long: Sequence[str]) -> dict:
+def cut_to_longest(batch: dict, long: Sequence[str]) -> dict:
     """Shortens the features of length S to the longest row of the batch."""
     longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], axis=1))
     length = tf.maximum((longest + CUT_MULTIPLE - 1) // CUT_MULTIPLE, 1) * CUT_MULTIPLE

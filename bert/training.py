@@ -54,7 +54,7 @@ class Trainer:
 
     def __init__(self, model: Model, strategy: tf.distribute.Strategy, folder: str, seed: int = 0):
         self.model, self.strategy, self.seed = model, strategy, seed
-        self.is_chief = distribution.is_chief(strategy)
+        self.is_chief, self.has_peers = distribution.is_chief(strategy), distribution.has_peers(strategy)
         self.output_dir = folder if self.is_chief else distribution.folder_to_forget()
         self.checkpoints = checkpoint.CheckpointFolder(folder)
         self.optimizer: AdamWeightDecay | None = None
@@ -148,7 +148,8 @@ class Trainer:
                     self.save()
                 if plan.evaluate_every and (self.step % plan.evaluate_every == 0 or self.step == plan.total_steps):
                     self._select(evaluate(), selection)
-                count = int(np.clip(SECONDS_PER_CALL * count / seconds, 1, plan.iterations_per_loop))
+                if not self.has_peers:  # workers must make the same calls, and clocks differ
+                    count = int(np.clip(SECONDS_PER_CALL * count / seconds, 1, plan.iterations_per_loop))
         if selection and selection.has_seen_enough:
             self.save()
             logger.info("Stopping early at step %d: %s.", self.step, selection.reason)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 
@@ -11,7 +12,16 @@ import pytest
 from bert import distribution
 from bert.errors import InputError
 from tests import commands
-from tests.test_training import NO_DROPOUT, command_of, flags_of, last_values, losses, run_as_process, trained
+from tests.test_training import (
+    NO_DROPOUT,
+    command_of,
+    flags_of,
+    last_values,
+    losses,
+    run_as_process,
+    trained,
+    wait_for_step,
+)
 
 CHANGES = {**NO_DROPOUT, "learning_rate": 1e-3, "do_eval": True, "num_train_steps": 10}
 TWO_CPUS = (
@@ -80,22 +90,37 @@ def start_workers(flags: dict) -> list[subprocess.Popen]:
     return processes
 
 
+def finished(processes: list[subprocess.Popen]) -> list[str]:
+    outputs = [process.communicate(timeout=240)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    return outputs
+
+
 @pytest.mark.slow
-def test_two_workers_give_the_losses_of_one_and_go_on_after_a_death(one_device, tmp_path):
-    flags = flags_of(tmp_path, **CHANGES, save_checkpoints_steps=4)
-    # The first try ends early, as if both had died after step 4; the same command goes on from its checkpoint.
-    first = start_workers({**flags, "num_train_steps": 10})
-    outputs = [process.communicate(timeout=240)[1] for process in first]
-    assert [process.returncode for process in first] == [0, 0], outputs
-    assert "2 replica(s)" in outputs[0]
+def test_two_workers_give_the_losses_of_one(one_device, tmp_path):
+    outputs = finished(start_workers(flags_of(tmp_path, **CHANGES)))
+    assert all("2 replica(s)" in output for output in outputs)
     assert_same_run(one_device, tmp_path)
-    for file in (tmp_path / "output").glob("model.ckpt-10*"):
-        file.unlink()
-    second = start_workers(flags)
-    outputs = [process.communicate(timeout=240)[1] for process in second]
-    assert [process.returncode for process in second] == [0, 0], outputs
-    assert all("model.ckpt-8 (step 8)" in output for output in outputs)
-    assert_same_run(one_device, tmp_path)
+    assert len(list((tmp_path / "output").glob("events.out.tfevents.*"))) == 1  # of the chief alone
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_and_returns(tmp_path):
+    flags = flags_of(tmp_path, **{**CHANGES, "num_train_steps": 100, "save_checkpoints_steps": 10})
+    chief, other = start_workers(flags)
+    assert wait_for_step(chief, tmp_path, 25)
+    other.kill()
+    other.communicate()
+    stderr = chief.communicate(timeout=240)[1]
+    assert chief.returncode == 1
+    assert "error: another worker is gone; start the same command" in stderr
+    assert "Traceback" not in stderr
+    outputs = finished(start_workers(flags))
+    steps = {re.search(r"Going on from .*model\.ckpt-(\d+)", output)[1] for output in outputs}
+    assert len(steps) == 1
+    assert int(steps.pop()) >= 20
+    assert int(last_values(tmp_path / "output")["global_step"]) == 100
+    assert len(losses(tmp_path)) == 100
 
 
 def test_a_batch_that_cannot_be_spread_is_refused(tmp_path):

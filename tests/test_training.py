@@ -13,9 +13,14 @@ import pytest
 import tensorflow as tf
 
 from bert import checkpoint
+from bert.input_pipeline import cut_to_longest
+from bert.optimization import AdamWeightDecay, WarmupLinearDecay
+from bert.steps import Steps
 from tests import commands
+from tests import model_references as references
 
 ROWS = "small_both"  # 109 records, S 32, P 5
+LONG = ["input_ids", "input_mask", "segment_ids"]
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
@@ -299,3 +304,49 @@ def test_a_signal_saves_first(tmp_path, number):
     step = int(last_values(tmp_path / "run" / "output")["global_step"])
     assert step == len(losses(tmp_path / "run"))
     assert f"stopped: saved step {step} of 100000 as" in stderr.splitlines()[-1]
+
+
+def padded_to_forty(batch: dict) -> dict:
+    return {name: tf.pad(value, [[0, 0], [0, 16]]) if name in LONG else value for name, value in batch.items()}
+
+
+def golden_steps(
+    golden, accumulation: int = 1, recompute: bool = False, padded: bool = False, cut: bool = False
+) -> dict[str, np.ndarray]:
+    """The ten reference steps of the micro model, through the compiled steps of a real run."""
+    folder = golden / "model" / "micro"
+    model = references.pretraining_model(folder)
+    model.bert.encoder.recompute = recompute
+    optimizer = AdamWeightDecay(WarmupLinearDecay(1e-4, 10, 3))
+    optimizer.build(model.trainable_variables)
+    arrays = np.load(folder / "train_batches.npz")
+    batches = [references.batch_of(arrays, f"b{index}/") for index in range(10)]
+    batches = {name: tf.stack([batch[name] for batch in batches]) for name in batches[0]}
+    dataset = tf.data.Dataset.from_tensor_slices({**batches, "record": tf.zeros([10, 8], tf.int64)})
+    if padded:
+        dataset = dataset.map(padded_to_forty)
+    if cut:
+        dataset = dataset.map(lambda batch: cut_to_longest(batch, LONG))
+    assert {int(batch["input_ids"].shape[1]) for batch in dataset} == {40 if padded and not cut else 24}
+    steps = Steps(model, tf.distribute.get_strategy(), optimizer, accumulation=accumulation)
+    rows = steps.train(iter(dataset), tf.constant(10))
+    return {name: value.numpy() for name, value in rows.items()}
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        {},
+        {"accumulation": 2},
+        {"accumulation": 8},
+        {"recompute": True},
+        {"padded": True},
+        {"padded": True, "cut": True},
+    ],
+)
+def test_the_reference_trajectory_holds_in_every_mode(golden, mode):
+    expected = np.load(golden / "model" / "micro" / "trajectory.npz")
+    found = golden_steps(golden, **mode)
+    np.testing.assert_allclose(found["loss"], expected["loss"], atol=1e-5)
+    np.testing.assert_allclose(found["learning_rate"], expected["lr_used"], atol=1e-9)
+    np.testing.assert_allclose(found["gradient_norm"], expected["global_norm"], atol=1e-4 if mode else 1e-5)
