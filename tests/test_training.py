@@ -1,5 +1,6 @@
 """The engine: the same bits from any interruption, the same mathematics in every mode."""
 
+import dataclasses
 import json
 import os
 import random
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert import checkpoint
+from bert import checkpoint, cli
 from bert.input_pipeline import cut_to_longest
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from bert.steps import Steps
@@ -350,3 +351,18 @@ def test_the_reference_trajectory_holds_in_every_mode(golden, mode):
     np.testing.assert_allclose(found["loss"], expected["loss"], atol=1e-5)
     np.testing.assert_allclose(found["learning_rate"], expected["lr_used"], atol=1e-9)
     np.testing.assert_allclose(found["gradient_norm"], expected["global_norm"], atol=1e-4 if mode else 1e-5)
+
+
+def test_out_of_memory_names_the_flags_to_lower(capsys):
+    @dataclasses.dataclass(frozen=True)
+    class NoFlags:
+        pass
+
+    def main(_):
+        tf.zeros([2**45])  # 128 TiB, which no machine here has
+
+    with pytest.raises(SystemExit) as end:
+        cli.run(NoFlags, main, ["command"])
+    assert end.value.code == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: out of memory: lower --train_batch_size or --max_seq_length")
