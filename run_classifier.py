@@ -21,29 +21,9 @@ logger = logging.getLogger("bert.run_classifier")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(cli.RunFlags, cli.TextFlags):
+class Settings(cli.FineTuningFlags):
     task_name: str = cli.required("What is learned: cola, mnli, mrpc, xnli, or table for files of your own.")
     data_dir: str = cli.required("Folder with the task's files: train.tsv, dev.tsv, test.tsv in most tasks.")
-    do_predict: bool = cli.flag(False, "Predict the test set.")
-    predict_batch_size: int = cli.flag(8, "Examples in one prediction batch.")
-    num_train_epochs: float = cli.flag(3.0, "How often training sees every example.")
-    warmup_proportion: float = cli.flag(0.1, "Share of the training steps in which the learning rate rises from 0.")
-
-    def check(self) -> None:
-        if not (self.do_train or self.do_eval or self.do_predict):
-            raise InputError("nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several")
-        super().check()
-        cli.check_positive(self, "predict_batch_size")
-        cli.check_case_matches_checkpoint(self.do_lower_case, self.init_checkpoint)
-        if not 0 < self.num_train_epochs < float("inf"):
-            raise InputError(f"--num_train_epochs is {self.num_train_epochs}, expected a number above 0")
-        if not 0 <= self.warmup_proportion <= 1:
-            raise InputError(f"--warmup_proportion is {self.warmup_proportion}, expected 0 to 1")
-
-    @property
-    def splits(self) -> list[str]:
-        asked = {"train": self.do_train, "dev": self.do_eval, "test": self.do_predict}
-        return [split for split, wanted in asked.items() if wanted]
 
 
 def main(settings: Settings) -> None:

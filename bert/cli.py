@@ -145,6 +145,33 @@ class TextFlags:
     do_lower_case: bool = flag(True, "Lower-case and strip accents; false for cased models.")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FineTuningFlags(RunFlags, TextFlags):
+    """What the commands share that learn from a training, a dev and a test set of texts."""
+
+    do_predict: bool = flag(False, "Predict the test set.")
+    predict_batch_size: int = flag(8, "Examples in one prediction batch.")
+    num_train_epochs: float = flag(3.0, "How often training sees every example.")
+    warmup_proportion: float = flag(0.1, "Share of the training steps in which the learning rate rises from 0.")
+
+    def check(self) -> None:
+        if not self.splits:
+            raise InputError("nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several")
+        super().check()
+        check_positive(self, "predict_batch_size")
+        check_case_matches_checkpoint(self.do_lower_case, self.init_checkpoint)
+        if not 0 < self.num_train_epochs < float("inf"):
+            raise InputError(f"--num_train_epochs is {self.num_train_epochs}, expected a number above 0")
+        if not 0 <= self.warmup_proportion <= 1:
+            raise InputError(f"--warmup_proportion is {self.warmup_proportion}, expected 0 to 1")
+
+    @property
+    def splits(self) -> list[str]:
+        """The sets asked for."""
+        asked = {"train": self.do_train, "dev": self.do_eval, "test": self.do_predict}
+        return [split for split, wanted in asked.items() if wanted]
+
+
 LOWER_CASED_MODELS = frozenset(
     ("uncased_L-24_H-1024_A-16", "uncased_L-12_H-768_A-12", "multilingual_L-12_H-768_A-12", "chinese_L-12_H-768_A-12")
 )

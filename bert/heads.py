@@ -131,6 +131,16 @@ class Model(keras.Model):
     def get_config(self):
         return {"config": self.config.to_dict()}
 
+    def build(self, input_shape=None):
+        if not self.built:
+            self.bert.build()
+            self.build_head()
+            self.built = True
+
+    def build_head(self) -> None:
+        """Creates the variables of what stands on the encoder."""
+        raise NotImplementedError
+
     def get_build_config(self):
         return {}
 
@@ -165,11 +175,8 @@ class PretrainingModel(Model):
         self.heads = PretrainingHeads(self.config, name="cls")
         self.build()
 
-    def build(self, input_shape=None):
-        if not self.built:
-            self.bert.build()
-            self.heads.build()
-            self.built = True
+    def build_head(self):
+        self.heads.build()
 
     def call(self, batch, training=False, seed=None):
         """Returns `masked_lm_logits` [B * P, V] and `next_sentence_logits` [B, 2]."""
@@ -225,12 +232,9 @@ class SequenceClassifier(Model):
         self.projection = ProjectedClasses(classes, CLASSIFIER_STDDEV, name="")  # variables at the root
         self.build()
 
-    def build(self, input_shape=None):
-        if not self.built:
-            self.bert.build()
-            self.dropout.build((None, self.config.hidden_size))
-            self.projection.build((None, self.config.hidden_size))
-            self.built = True
+    def build_head(self):
+        self.dropout.build((None, self.config.hidden_size))
+        self.projection.build((None, self.config.hidden_size))
 
     def call(self, batch, training=False, seed=None):
         """Returns `logits` [B, C]."""
@@ -284,11 +288,8 @@ class SpanModel(Model):
         self.heads = SpanHeads(self.config, name="cls")
         self.build()
 
-    def build(self, input_shape=None):
-        if not self.built:
-            self.bert.build()
-            self.heads.build()
-            self.built = True
+    def build_head(self):
+        self.heads.build()
 
     def call(self, batch, training=False, seed=None):
         """Returns `start_logits` and `end_logits`, [B, S], and `unique_ids` [B]."""
@@ -327,12 +328,9 @@ class TokenClassifier(Model):
         self.projection = ProjectedClasses(classes, CLASSIFIER_STDDEV, name="")  # variables at the root
         self.build()
 
-    def build(self, input_shape=None):
-        if not self.built:
-            self.bert.build()
-            self.dropout.build((None, None, self.config.hidden_size))
-            self.projection.build((None, self.config.hidden_size))
-            self.built = True
+    def build_head(self):
+        self.dropout.build((None, None, self.config.hidden_size))
+        self.projection.build((None, self.config.hidden_size))
 
     def call(self, batch, training=False, seed=None):
         """Returns `logits` [B, S, C] and `unique_ids` [B]."""

@@ -229,7 +229,6 @@ def train(
             settings.save_checkpoints_steps,
             every,
             settings.iterations_per_loop,
-            settings.gradient_accumulation_steps,
         )
         with record_set.faults_named():
             trainer.train(

@@ -38,7 +38,6 @@ class Plan:
     save_every: int
     evaluate_every: int = 0  # 0: only at the end, by the command itself
     iterations_per_loop: int = 1000
-    accumulation: int = 1
 
     def next_stop(self, step: int) -> int:
         """The first step after `step` at which something is to be done between steps."""
