@@ -22,7 +22,7 @@ from bert.errors import InputError
 from bert.heads import Model
 from bert.input_pipeline import RecordSet, evaluation_batches, training_batches
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
-from bert.selection import Selection
+from bert.selection import Selection, best_checkpoints
 from bert.tokenization import Tokenizer, Vocabulary
 from bert.training import Plan, Trainer
 
@@ -88,7 +88,8 @@ def start(
         model = build_model()
     model.bert.encoder.recompute = settings.recompute
     trainer = Trainer(model, strategy, settings.output_dir, settings.seed)
-    resumed = trainer.restore()
+    best = best_checkpoints(settings.output_dir)
+    resumed = trainer.restore(best if best.latest() and not settings.do_train else None)
     if resumed:
         logger.info("Going on from %s (step %d).", resumed, trainer.step)
         tell_changes(settings)
@@ -224,12 +225,7 @@ def train(
             cut=not distribution.is_tpu(trainer.strategy),
             length_grouping=settings.length_grouping,
         )
-        plan = Plan(
-            total_steps,
-            settings.save_checkpoints_steps,
-            every,
-            settings.iterations_per_loop,
-        )
+        plan = Plan(total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
         with record_set.faults_named():
             trainer.train(
                 batches, plan, lambda: _means(trainer, evaluation), selection, describe_records=record_set.describe

@@ -19,6 +19,11 @@ logger = logging.getLogger(__name__)
 EVALUATIONS_FILE = "evaluations.jsonl"
 
 
+def best_checkpoints(folder: str) -> checkpoint.CheckpointFolder:
+    """Where a run keeps its best checkpoint, one at a time."""
+    return checkpoint.CheckpointFolder(os.path.join(folder, "best"), kept=1)
+
+
 class Selection:
     """The evaluations of a run, the best of them by `metric` (losses: the lowest), and the folder `best`.
 
@@ -29,7 +34,7 @@ class Selection:
     def __init__(self, folder: str, metric: str, patience: int = 0, start_step: int = 0, output_dir: str | None = None):
         self.metric, self.patience = metric, patience
         self.sign = -1.0 if metric.endswith(("loss", "cross_entropy")) else 1.0
-        self.checkpoints = checkpoint.CheckpointFolder(os.path.join(folder, "best"), kept=1)
+        self.checkpoints = best_checkpoints(folder)
         path = os.path.join(output_dir or folder, EVALUATIONS_FILE)
         self.lines = JsonLines(path, start_step, earlier=os.path.join(folder, EVALUATIONS_FILE))
         self.entries: list[dict] = [json.loads(line) for line in self.lines.kept]

@@ -143,10 +143,11 @@ class Trainer:
                 if requests:
                     self.save()
                     raise Stopped(requests[0], f"saved step {self.step} of {plan.total_steps} as {self.source}")
-                if self.step % plan.save_every == 0 or self.step == plan.total_steps:
-                    self.save()
+                # Evaluation first: a run that goes on from this step's checkpoint has its evaluation already.
                 if plan.evaluate_every and (self.step % plan.evaluate_every == 0 or self.step == plan.total_steps):
                     self._select(evaluate(), selection)
+                if self.step % plan.save_every == 0 or self.step == plan.total_steps:
+                    self.save()
                 if not self.has_peers:  # workers must make the same calls, and clocks differ
                     count = int(np.clip(SECONDS_PER_CALL * count / seconds, 1, plan.iterations_per_loop))
         if selection and selection.has_seen_enough:

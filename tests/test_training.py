@@ -198,6 +198,9 @@ def test_evaluation_on_the_way_keeps_the_best(tmp_path):
     assert int(results["global_step"]) == best["step"]
     assert float(results["masked_lm_accuracy"]) == pytest.approx(best["masked_lm_accuracy"])
     assert f"best/model.ckpt-{best['step']}" in outcome.stderr
+    again = commands.run("run_pretraining", **{**flags, "do_train": False, "eval_every_steps": 0})
+    assert f"best/model.ckpt-{best['step']} (step {best['step']})" in again.stderr
+    assert commands.results(output) == results
 
 
 def test_early_stopping_and_what_a_second_start_does(tmp_path):
