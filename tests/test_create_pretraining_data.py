@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 
@@ -110,13 +111,25 @@ def test_bad_input_is_told_and_leaves_nothing(flags, changes, message, golden, t
     assert list(out.iterdir()) == []
 
 
+def test_a_full_disk_leaves_nothing(flags, out):
+    """The limit on the size of files is met by the process that makes the records, which inherits it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="cannot be held beside the output: File too large"):
+            run(flags | {"dupe_factor": 50})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(out.iterdir()) == []
+
+
 def test_a_failure_while_writing_leaves_nothing(flags, out, monkeypatch):
     from bert.pretraining_data import exact
 
-    def full_disk(features):
+    def full_disk(maker, numbers):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exact, "serialize", full_disk)
+    monkeypatch.setattr(exact.RecordMaker, "framed", full_disk)
     with pytest.raises(OSError, match="No space left"):
         run(flags)
     assert list(out.iterdir()) == []

@@ -4,7 +4,10 @@ import dataclasses
 import gzip
 import hashlib
 import json
+import pathlib
 import random
+import subprocess
+import sys
 from array import array
 
 import numpy as np
@@ -15,14 +18,17 @@ from hypothesis import strategies as st
 from bert import records, sidecar
 from bert.errors import InputError
 from bert.pretraining_data import exact
+from bert.pretraining_data.background import record_maker
 from bert.pretraining_data.corpus import Corpus, DuplicateCounter
-from bert.pretraining_data.instances import InstanceSampler, plan_width
+from bert.pretraining_data.instances import InstanceSampler
 from bert.pretraining_data.options import Options
+from bert.pretraining_data.plans import plan_width
 from bert.pretraining_data.reading import read_sentences, split_sentences
 from bert.pretraining_data.segmentation import SentenceEncoder, chinese_units
-from bert.pretraining_data.serialization import PlanReader, serialize
+from bert.pretraining_data.serialization import PlanReader, frame, serialize
 from bert.tokenization import Tokenizer, Vocabulary
 
+ROOT = pathlib.Path(__file__).parent.parent
 SMALL_CASES = ["small_slides", "small_wwm", "small_cased3", "small_both"]
 LARGE_CASES = ["slides", "wwm", "cased3", "zh", "both"]
 
@@ -163,10 +169,30 @@ def test_bytes_are_those_of_the_contract(most_id):
     assert list(serialize(features)) == expected
 
 
+def test_frames_are_those_of_tensorflow(tmp_path):
+    rng = random.Random(1)
+    contents = [rng.randbytes(size) for size in (4, 5, 6, 7, 8, 1000, *(rng.randint(4, 300) for _ in range(50)))]
+    records.write(str(tmp_path / "out"), contents)
+    assert b"".join(frame(contents)) == (tmp_path / "out").read_bytes()
+
+
+def test_records_are_made_without_tensorflow():
+    program = "import sys, bert.pretraining_data.background; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+
+
+def test_a_killed_record_maker_is_told(tmp_path):
+    with record_maker(str(tmp_path / "out"), 1, 2, 8) as maker:
+        maker._process.kill()
+        with pytest.raises(InputError, match="was killed, perhaps for want of memory"):
+            maker.end_plans(0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_plans_become_sequences(vocabulary):
     tokens = np.arange(100, 130, dtype=np.int32)
     plans = np.array([[3, 5, 10, 13, 1, 3 << 32 | 0xFFFFFFFF, 1 << 32 | 77, 2**64 - 1]], np.uint64)
-    features = PlanReader(tokens, vocabulary, 10).features(plans)
+    features = PlanReader(tokens, vocabulary.cls_id, vocabulary.sep_id, 10).features(plans)
     cls, sep = vocabulary.cls_id, vocabulary.sep_id
     assert features["input_ids"].tolist() == [[cls, 103, 77, sep, 110, 111, 112, sep, 0, 0]]
     assert features["input_mask"].tolist() == [[1] * 8 + [0] * 2]

@@ -1,11 +1,10 @@
-"""CoNLL-style files: a word and its tag a line, in columns, a blank line after each sentence (Sang and De Meulder 2003).
+"""CoNLL-style files: a word and its tag a line, a blank line after each sentence (Tjong Kim Sang and De Meulder 2003).
 
 Columns are separated by tabs or, in a line without one, by spaces. Lines that begin with -DOCSTART- are no words.
 """
 
 import dataclasses
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -56,7 +55,7 @@ def split_columns(line: str) -> list[str]:
     """The columns of a line; only in one with tabs may a word have, or be, a space."""
     if "\t" in line:
         return line.rstrip("\t").split("\t")
-    return re.split(" +", line.strip(" "))
+    return [column for column in line.split(" ") if column]
 
 
 def read(path: str, token_column: int = 1, tag_column: int = -1, tags_required: bool = True) -> ConllFile:
@@ -66,44 +65,44 @@ def read(path: str, token_column: int = 1, tag_column: int = -1, tags_required: 
     InputError with file and line for a line of other columns than the first, for an empty word or tag, for a column
     that is not there, and for a file without a sentence.
     """
-    lines, words, tags, line_numbers, ends = [], [], [], [], [0]
-    width = token = tag = None
-    for number, line in enumerate(files.read_lines(path), start=1):
-        lines.append(line)
-        if is_blank(line) or line.startswith(DOCUMENT_START):
-            ends += [len(words)] if len(words) > ends[-1] else []
-            continue
-        columns, where = split_columns(line), f"{path}:{number}"
-        if width is None:
-            width, has_tags = len(columns), tags_required or (len(columns) > 1 and tag_column != 0)
-            token = _place(token_column, "token_column", columns, where)
-            tag = _place(tag_column, "tag_column", columns, where) if has_tags else None
-            if token == tag:
-                raise InputError(f"{where}: {width} column(s) in '{line}', expected a word and a tag")
-        if len(columns) != width:
-            raise InputError(
-                f"{where}: {len(columns)} column(s), expected {width} as in line {(line_numbers or [number])[0]}"
-            )
-        words.append(_filled(columns[token], "word", where))
-        tags += [] if tag is None else [_filled(columns[tag].strip(), "tag", where)]
-        line_numbers.append(number)
-    if not words:
+    lines = list(files.read_lines(path))
+    rows, line_numbers, splits = [], [], [0]
+    for number, line in enumerate([*lines, ""], start=1):
+        if not is_blank(line) and not line.startswith(DOCUMENT_START):
+            rows.append(split_columns(line))
+            line_numbers.append(number)
+        elif len(rows) > splits[-1]:
+            splits.append(len(rows))
+    if not rows:
         raise InputError(f"{path}: holds no sentence")
-    ends += [len(words)] if len(words) > ends[-1] else []
-    return ConllFile(path, lines, words, None if tag is None else tags, line_numbers, np.array(ends))
+
+    def where(word: int) -> str:
+        return f"{path}:{line_numbers[word]}"
+
+    width = len(rows[0])
+    wrong = next((word for word, columns in enumerate(rows) if len(columns) != width), None)
+    if wrong is not None:
+        raise InputError(f"{where(wrong)}: {len(rows[wrong])} column(s), expected {width} as in line {line_numbers[0]}")
+    words = _column(rows, token_column, "token_column", where)
+    tags = None
+    if tags_required or (width > 1 and tag_column != 0):
+        tags = _column(rows, tag_column, "tag_column", where, str.strip)
+        if token_column % (width + 1) == tag_column % (width + 1):  # 1 and -width are the same column
+            raise InputError(f"{where(0)}: {width} column(s), expected a word and, in another column, its tag")
+    return ConllFile(path, lines, words, tags, line_numbers, np.array(splits))
 
 
-def _place(column: int, flag: str, columns: list[str], where: str) -> int:
-    """The index of a column. Raises InputError where there is no such column."""
-    if column == 0 or abs(column) > len(columns):
-        raise InputError(f"{where}: {len(columns)} column(s), but --{flag} is {column}")
-    return column - 1 if column > 0 else len(columns) + column
-
-
-def _filled(text: str, what: str, where: str) -> str:
-    if not text:
-        raise InputError(f"{where}: the {what} is empty")
-    return text
+def _column(
+    rows: list[list[str]], column: int, flag: str, where: Callable[[int], str], clean: Callable[[str], str] = str
+) -> list[str]:
+    """One column of all rows, cleaned. Raises InputError where there is none, or nothing in it."""
+    width = len(rows[0])
+    if column == 0 or abs(column) > width:
+        raise InputError(f"{where(0)}: {width} column(s), but --{flag} is {column}")
+    values = [clean(columns[column - 1 if column > 0 else column]) for columns in rows]
+    if not all(values):
+        raise InputError(f"{where(values.index(''))}: the column of --{flag}={column} is empty")
+    return values
 
 
 class Tagging(Task):
