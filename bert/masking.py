@@ -87,6 +87,7 @@ class MaskSampler:
         self._masked_lm_prob = masked_lm_prob
         self._max_predictions_per_seq = max_predictions_per_seq
         self._masked: list[int] = []  # piece p with [MASK] in its place, for p = 0, 1, 2...
+        self._wanted: list[int] = []  # how many of 0, 1, 2... pieces to hide
 
     def sample(self, count: int, continues: bytes | None = None) -> list[int]:
         """Hides pieces of `[CLS] A [SEP] B [SEP]`.
@@ -100,10 +101,9 @@ class MaskSampler:
           At most P numbers, in no order: `piece << 32 | replacement`, with the piece's place among those of A and B
           and the id shown for it, or `KEEP`.
         """
-        # Python's round, halves to even, over the length with [CLS] and both [SEP]
-        wanted = min(self._max_predictions_per_seq, max(1, round((count + 3) * self._masked_lm_prob)))
-        while len(self._masked) < count:
-            self._masked.append(len(self._masked) << 32 | self._mask_id)
+        if count >= len(self._wanted):
+            self._grow(2 * count)
+        wanted = self._wanted[count]
         if continues is None:
             hidden = shuffled_start(self._masked[:count], wanted, self._getrandbits)
         else:
@@ -119,6 +119,14 @@ class MaskSampler:
                 word = below(self._getrandbits, len(self._replacement_ids))
                 hidden[index] = piece << 32 | self._replacement_ids[word]
         return hidden
+
+    def _grow(self, count: int) -> None:
+        """Prepares for sequences of up to `count` pieces."""
+        for piece in range(len(self._masked), count + 1):
+            self._masked.append(piece << 32 | self._mask_id)
+            # Python's round, halves to even, over the length with [CLS] and both [SEP]
+            wanted = max(1, round((piece + 3) * self._masked_lm_prob))
+            self._wanted.append(min(self._max_predictions_per_seq, wanted))
 
     def _whole_words(self, continues: bytes, wanted: int) -> list[int]:
         """The pieces of random words; a word that would exceed what is wanted is passed over, not cut (PARITY 6.10)."""

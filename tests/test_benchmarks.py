@@ -40,6 +40,7 @@ def test_operations_counted_by_hand():
     assert operations.pretraining(CONFIG, tokens=3, masked=2) == 3 * (2 * 816 + 32 + 16 + 64 + 160)
 
 
+@pytest.mark.slow
 def test_tables_without_peers(tmp_path):
     done = run(tmp_path, parts="static,share")
     assert done.returncode == 0, done.stderr

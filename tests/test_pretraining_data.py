@@ -346,6 +346,7 @@ def test_report_counts_the_corpus(golden, tmp_path):
     ]
     assert counts.instances == len(features)
     assert counts.pieces == sum(int(one["input_mask"].numpy().sum()) for one in features)
+    assert counts.random_next == sum(int(one["next_sentence_labels"].numpy().sum()) for one in features)
     assert counts.masked_pieces == sum(int(one["masked_lm_weights"].numpy().sum()) for one in features)
     assert sidecar.read(str(tmp_path / "out"))["counts"] == vars(counts)
 

@@ -14,8 +14,9 @@ import numpy as np
 from bert import files
 from bert.masking import shuffle
 from bert.pretraining_data.corpus import Corpus
-from bert.pretraining_data.instances import InstanceSampler, plan_width
+from bert.pretraining_data.instances import InstanceSampler
 from bert.pretraining_data.options import Options
+from bert.pretraining_data.plans import plan_width
 from bert.pretraining_data.report import Counts
 from bert.pretraining_data.segmentation import SentenceEncoder
 from bert.pretraining_data.serialization import PlanReader, serialize
@@ -118,7 +119,7 @@ class BlockMaker:
         order = array("Q", range(len(plans) // width))
         shuffle(order, self._random(block, "order").getrandbits)
         table, order = np.frombuffer(plans, np.uint64).reshape(-1, width), np.frombuffer(order, np.uint64)
-        reader = PlanReader(corpus.tokens, self.vocabulary, self.options.max_seq_length)
+        reader = PlanReader(corpus.tokens, self.vocabulary.cls_id, self.vocabulary.sep_id, self.options.max_seq_length)
         counts = Counts.of_corpus(corpus, self.vocabulary)
         for start in range(0, len(order), _INSTANCES_PER_BATCH):
             features = reader.features(table[order[start : start + _INSTANCES_PER_BATCH]])

@@ -1,5 +1,6 @@
 """A corpus as compact arrays: 4 bytes a token, 8 bytes a sentence and a document."""
 
+import concurrent.futures
 import dataclasses
 import hashlib
 from array import array
@@ -9,7 +10,7 @@ import numpy as np
 
 from bert.pretraining_data.segmentation import SentenceEncoder
 
-_BATCH_CHARACTERS = 2_000_000  # text tokenized in one go
+_BATCH_CHARACTERS = 500_000  # text tokenized in one go
 _DUPLICATE_SLOTS = 1 << 21
 
 
@@ -18,7 +19,7 @@ class Corpus:
     """Documents of sentences of WordPiece ids; no sentence and no document is empty.
 
     Attributes:
-      tokens: int32 [T], all ids in the order of the input.
+      tokens: int32 [T], all ids in the order of the input; none of them when somebody else keeps them.
       sentences: sentence s is `tokens[sentences[s]:sentences[s + 1]]`.
       documents: document d is the sentences from `documents[d]` up to `documents[d + 1]`.
       continues: uint8 [T], 1 where a piece continues the word before it; None without whole-word masking.
@@ -37,21 +38,30 @@ class Corpus:
     def num_sentences(self) -> int:
         return len(self.sentences) - 1
 
+    @property
+    def num_tokens(self) -> int:
+        return self.sentences[-1]
+
     @classmethod
-    def build(cls, sentences: Iterable[str], encoder: SentenceEncoder) -> "Corpus":
-        """Tokenizes sentences; an empty one ends a document, one without pieces is dropped (PARITY 6.2)."""
+    def build(
+        cls, sentences: Iterable[str], encoder: SentenceEncoder, take: Callable[[np.ndarray], None] | None = None
+    ) -> "Corpus":
+        """Tokenizes sentences; an empty one ends a document, one without pieces is dropped (PARITY 6.2).
+
+        `take` is handed the ids, batch after batch, to keep them instead.
+        """
         # An array grows in place; joining numpy arrays would hold everything twice for a moment.
         tokens, continues = array("i"), array("B")
         ends, documents = array("q", [0]), array("q", [0])
-        for batch in _batches(sentences):
-            ids, splits, inside = encoder.encode([sentence for sentence in batch if sentence])
+        take = take or (lambda ids: tokens.frombytes(ids.tobytes()))
+        for batch, (ids, splits, inside) in _encoded(sentences, encoder):
             sizes = iter(np.diff(splits).tolist())
             for sentence in batch:
                 if not sentence:
                     _end_document(documents, ends)
                 elif size := next(sizes):
                     ends.append(ends[-1] + size)
-            tokens.frombytes(ids.astype(np.int32, copy=False).tobytes())
+            take(ids.astype(np.int32, copy=False))
             if inside is not None:
                 continues.frombytes(inside.tobytes())
         _end_document(documents, ends)
@@ -62,6 +72,22 @@ class Corpus:
 def _end_document(documents: array, ends: array) -> None:
     if len(ends) - 1 > documents[-1]:
         documents.append(len(ends) - 1)
+
+
+def _encoded(sentences: Iterable[str], encoder: SentenceEncoder) -> Iterator[tuple[list[str], tuple]]:
+    """Batches of sentences with what the encoder makes of them; a batch is read while the one before it is encoded."""
+
+    def encode(batch: list[str]) -> tuple[list[str], tuple]:
+        return batch, encoder.encode([sentence for sentence in batch if sentence])
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = None
+        for batch in _batches(sentences):
+            last, waiting = waiting, pool.submit(encode, batch)
+            if last:
+                yield last.result()
+        if waiting:
+            yield waiting.result()
 
 
 def _batches(sentences: Iterable[str]) -> Iterator[list[str]]:

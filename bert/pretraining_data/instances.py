@@ -1,8 +1,6 @@
 """Documents to sentence pairs with hidden pieces: the original's draws in the original's order (PARITY 6).
 
-An instance is kept as its *plan*, a short row of numbers that says where its pieces lie in the corpus and what is
-hidden. The plan of a 128-piece instance takes 200 bytes; all instances of a corpus have to be held, or set aside,
-before they can be shuffled.
+Randomness depends on the lengths of sentences only, not on their pieces, so what is made is the plan of an instance.
 """
 
 import random
@@ -12,19 +10,10 @@ from bisect import bisect_left
 from bert.masking import MaskSampler, below, shuffle
 from bert.pretraining_data.corpus import Corpus
 from bert.pretraining_data.options import Options
+from bert.pretraining_data.plans import NOTHING
 from bert.tokenization import Vocabulary
 
-# A plan's columns: A is tokens[A_START:A_STOP] of the corpus, B likewise, then 1 for a random next sentence,
-# then P masked pieces as `MaskSampler` gives them, NOTHING where there are fewer.
-A_START, A_STOP, B_START, B_STOP, IS_RANDOM_NEXT, MASKED = range(6)
-NOTHING = 0xFFFFFFFFFFFFFFFF  # sorts behind every masked piece
-
 _RANDOM_DOCUMENT_TRIES = 10
-
-
-def plan_width(options: Options) -> int:
-    """Numbers in a plan row."""
-    return MASKED + options.max_predictions_per_seq
 
 
 class InstanceSampler:

@@ -6,9 +6,11 @@ import os
 import time
 
 import numpy as np
+import tensorflow as tf
 
 from bert import reporting
 from bert.pretraining_data.corpus import Corpus
+from bert.pretraining_data.plans import A_START, A_STOP, B_START, B_STOP, IS_RANDOM_NEXT, MASKED, NOTHING
 from bert.tokenization import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ class Counts:
         return cls(
             documents=corpus.num_documents,
             sentences=corpus.num_sentences,
-            tokens=len(corpus.tokens),
+            tokens=corpus.num_tokens,
             unknown_tokens=int(np.count_nonzero(corpus.tokens == vocabulary.unk_id)),
             continuing_pieces=0 if corpus.continues is None else int(np.count_nonzero(corpus.continues)),
             one_sentence_documents=int(np.count_nonzero(np.diff(corpus.documents) == 1)),
@@ -54,6 +56,17 @@ class Counts:
             random_next=int(features["next_sentence_labels"].sum()),
             pieces=int(features["input_mask"].sum()),
             masked_pieces=int(features["masked_lm_weights"].sum()),
+        )
+
+    @classmethod
+    def of_plans(cls, plans: np.ndarray) -> "Counts":
+        """Counts of a batch of plans, the same as of their features."""
+        lengths = plans[:, [A_STOP, B_STOP]] - plans[:, [A_START, B_START]]
+        return cls(
+            instances=len(plans),
+            random_next=int(plans[:, IS_RANDOM_NEXT].sum()),
+            pieces=int(lengths.sum()) + 3 * len(plans),  # [CLS] and both [SEP]
+            masked_pieces=int(np.count_nonzero(plans[:, MASKED:] != NOTHING)),
         )
 
     def log(self) -> None:
@@ -132,23 +145,16 @@ class Progress:
         self._told = whole
 
 
-def log_examples(features: dict[str, np.ndarray], vocabulary: Vocabulary, count: int) -> None:
-    """Shows the first instances of a batch as a reader would want to see them."""
-    for row in range(min(count, len(features["input_ids"]))):
-        length = int(features["input_mask"][row].sum())
-        tokens = [vocabulary.tokens[index] for index in features["input_ids"][row, :length]]
-        hidden = int(features["masked_lm_weights"][row].sum())
-        labels = [
-            f"{position}:{vocabulary.tokens[index]}"
-            for position, index in zip(
-                features["masked_lm_positions"][row, :hidden], features["masked_lm_ids"][row, :hidden], strict=True
-            )
-        ]
-        is_random_next = features["next_sentence_labels"][row, 0]
-        logger.info("*** Example ***")
-        logger.info("tokens: %s", " ".join(tokens))
-        logger.info("masked pieces: %s", " ".join(labels))
-        logger.info("next sentence: %s", "random (1)" if is_random_next else "actual (0)")
+def log_example(example: tf.train.Example, vocabulary: Vocabulary) -> None:
+    """Shows an instance as a reader would want to see it."""
+    values = {name: feature.int64_list.value for name, feature in example.features.feature.items()}
+    tokens = [vocabulary.tokens[index] for index in values["input_ids"][: sum(values["input_mask"])]]
+    hidden = zip(values["masked_lm_positions"], values["masked_lm_ids"], strict=True)
+    labels = [f"{position}:{vocabulary.tokens[index]}" for position, index in hidden if position]  # padding is at 0
+    logger.info("*** Example ***")
+    logger.info("tokens: %s", " ".join(tokens))
+    logger.info("masked pieces: %s", " ".join(labels))
+    logger.info("next sentence: %s", "random (1)" if values["next_sentence_labels"][0] else "actual (0)")
 
 
 def total_bytes(paths: list[str], sizes: list[int]) -> int | None:

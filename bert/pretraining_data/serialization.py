@@ -1,22 +1,30 @@
-"""Plans to records: arrays for many instances at once, then the bytes of `tf.train.Example`.
+"""Plans to records: arrays for many instances at once, then the bytes of `tf.train.Example`, then those of TFRecord.
 
 `records.PRETRAINING` is the contract; building protocol buffers object by object takes ten times as long, so the wire
 format is written here directly: fields by their tags, numbers as varints, the map sorted by key. The tests hold both
-to the same bytes.
+to the same bytes. Nothing here needs TensorFlow, so a process that only does this starts at once.
 """
 
 import functools
 import itertools
+import struct
+from collections.abc import Sequence
 
 import numpy as np
 
-from bert import records
 from bert.masking import KEEP
-from bert.pretraining_data.instances import A_START, A_STOP, B_START, B_STOP, IS_RANDOM_NEXT, MASKED, NOTHING
-from bert.tokenization import Vocabulary
+from bert.pretraining_data.plans import A_START, A_STOP, B_START, B_STOP, IS_RANDOM_NEXT, MASKED, NOTHING
 
-# Sorted by name, as deterministic serialisation orders a map.
-_FEATURES = sorted(records.PRETRAINING.features, key=lambda feature: feature.name)
+# Those of `records.PRETRAINING`, sorted by name, as deterministic serialisation orders a map.
+_FEATURES = (
+    "input_ids",
+    "input_mask",
+    "masked_lm_ids",
+    "masked_lm_positions",
+    "masked_lm_weights",
+    "next_sentence_labels",
+    "segment_ids",
+)
 
 
 class PlanReader:
@@ -24,13 +32,13 @@ class PlanReader:
 
     Args:
       tokens: int32 [T], the corpus the plans point into.
-      vocabulary: for the ids of [CLS] and [SEP].
+      cls_id, sep_id: ids of [CLS] and [SEP].
       max_seq_length: S.
     """
 
-    def __init__(self, tokens: np.ndarray, vocabulary: Vocabulary, max_seq_length: int):
+    def __init__(self, tokens: np.ndarray, cls_id: int, sep_id: int, max_seq_length: int):
         self._tokens = tokens
-        self._cls_id, self._sep_id = vocabulary.cls_id, vocabulary.sep_id
+        self._cls_id, self._sep_id = cls_id, sep_id
         self._places = np.arange(max_seq_length)
 
     def features(self, plans: np.ndarray) -> dict[str, np.ndarray]:
@@ -74,13 +82,14 @@ class PlanReader:
 def serialize(features: dict[str, np.ndarray]) -> list[bytes]:
     """The records of a batch of features, each the bytes `records.PRETRAINING.serialize` makes."""
     columns: list[np.ndarray | list[bytes]] = []  # matrices of bytes [B, N] where all rows have one length
-    for feature in _FEATURES:
-        values = features[feature.name]
-        payload = values.astype("<f4").view(np.uint8) if feature.kind == "float" else _varints(values)
+    for name in _FEATURES:
+        values = features[name]
+        is_float = values.dtype.kind == "f"
+        payload = values.astype("<f4").view(np.uint8) if is_float else _varints(values)
         if isinstance(payload, list):
-            columns.append([_entry(feature.name, feature.kind, len(row)) + row for row in payload])
+            columns.append([_entry(name, is_float, len(row)) + row for row in payload])
             continue
-        start = np.frombuffer(_entry(feature.name, feature.kind, payload.shape[1]), np.uint8)
+        start = np.frombuffer(_entry(name, is_float, payload.shape[1]), np.uint8)
         entries = np.hstack([np.broadcast_to(start, (len(payload), len(start))), payload])
         if columns and isinstance(columns[-1], np.ndarray):
             columns[-1] = np.hstack([columns[-1], entries])  # two neighbours are cut into rows at once
@@ -127,10 +136,50 @@ def _varint(number: int) -> bytes:
 
 
 @functools.cache
-def _entry(name: str, kind: str, size: int) -> bytes:
+def _entry(name: str, is_float: bool, size: int) -> bytes:
     """What stands before a feature's values in the map: its key, then Feature, list and packed values with sizes."""
     packed = b"\n" + _varint(size)  # FloatList.value, Int64List.value
-    content = (b"\x12" if kind == "float" else b"\x1a") + _varint(len(packed) + size) + packed
+    content = (b"\x12" if is_float else b"\x1a") + _varint(len(packed) + size) + packed
     key = b"\n" + _varint(len(name)) + name.encode()
     value = b"\x12" + _varint(len(content) + size) + content
     return b"\n" + _varint(len(key) + len(value) + size) + key + value
+
+
+def frame(serialized: Sequence[bytes]) -> list[bytes]:
+    """Records as they stand in a TFRecord file: length, its checksum, the bytes, their checksum."""
+    lengths = [struct.pack("<Q", len(record)) for record in serialized]
+    checked = zip(lengths, _checksums(lengths), serialized, _checksums(serialized), strict=True)
+    return list(map(b"".join, checked))
+
+
+def unframe(framed: bytes) -> bytes:
+    """The record in a frame."""
+    return framed[12:-4]
+
+
+def _checksums(contents: Sequence[bytes]) -> list[bytes]:
+    """The masked CRC-32C of each content of four bytes or more; of all at once, four bytes of each a step."""
+    width = -(-max(map(len, contents)) // 4) * 4
+    padded = np.array([width - len(content) for content in contents])
+    rows = np.frombuffer(b"".join([content.rjust(width, b"\0") for content in contents]), np.uint8)
+    rows = rows.reshape(-1, width).copy()
+    # Zeros in front change nothing in a register of 0; that it begins as ~0 is made up by the first four bytes.
+    rows[np.arange(len(rows))[:, None], padded[:, None] + np.arange(4)] ^= 0xFF
+    steps = rows.view("<u4").T.copy()
+    low_table, high_table = _crc_tables()
+    register = np.zeros(len(contents), np.uint32)
+    for step in steps:
+        register ^= step
+        register = low_table.take(register & 0xFFFF) ^ high_table.take(register >> 16)
+    crc = ~register
+    masked = ((crc >> 15) | (crc << 17)) + np.uint32(0xA282EAD8)  # so that checksums of checksums stay sound
+    return _rows(masked.astype("<u4").view(np.uint8).reshape(-1, 4))
+
+
+@functools.cache
+def _crc_tables() -> tuple[np.ndarray, np.ndarray]:
+    """What the low and the high half of the register become by 32 more bits of CRC-32C."""
+    table = np.arange(1 << 16, dtype=np.uint32)
+    for _ in range(16):
+        table = (table >> 1) ^ np.where(table & 1, np.uint32(0x82F63B78), np.uint32(0))
+    return table[table & 0xFFFF] ^ (table >> 16), table

@@ -1,0 +1,128 @@
+"""Programs that are measured in turns: each lives in a process of its own, does a few steps when told to, and waits.
+
+So imports, compilation and warm-up are not counted, no two work at once, and a busy machine hits all alike. What runs
+in the processes lies in `peers`.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from bert.errors import InputError
+
+SCRIPTS = pathlib.Path(__file__).parent / "peers"
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What is measured: a script of `peers`, the Python that runs it, what it is told, steps in one measurement."""
+
+    name: str
+    script: str
+    python: str | None
+    specification: dict
+    steps: int
+
+
+@dataclasses.dataclass
+class Result:
+    """What a program said: of itself (`about`), and of each measurement (`runs`)."""
+
+    program: Program
+    about: dict
+    runs: list[dict] = dataclasses.field(default_factory=list)
+
+    @property
+    def step_seconds(self) -> float:
+        return statistics.median(run["seconds"] / self.program.steps for run in self.runs)
+
+    @property
+    def step_cpu_seconds(self) -> float:
+        return statistics.median(run["cpu_seconds"] / self.program.steps for run in self.runs)
+
+    @property
+    def peak_mb(self) -> float:
+        return self.runs[-1]["peak_mb"]
+
+    @property
+    def examples_per_second(self) -> float:
+        """Over all measurements together: where batches differ, only the whole is comparable."""
+        return self.total("examples") / self.total("seconds")
+
+    def total(self, quantity: str) -> float:
+        return sum(run[quantity] for run in self.runs)
+
+    def times_as_fast(self, other: "Result") -> float:
+        """Seconds of the other's step over seconds of this one's: the median over the rounds."""
+        pairs = zip(self.runs, other.runs, strict=True)
+        scale = self.program.steps / other.program.steps
+        return statistics.median(theirs["seconds"] / ours["seconds"] * scale for ours, theirs in pairs)
+
+
+class Worker:
+    """A program's process."""
+
+    def __init__(self, program: Program, resources: contextlib.ExitStack):
+        self.program = program
+        self.log = resources.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [program.python, str(SCRIPTS / program.script), json.dumps(program.specification)],
+            env={**os.environ, **ENVIRONMENT},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        resources.enter_context(self.process)
+        resources.callback(self.process.stdin.close)  # the end of its input is the end of the process
+
+    def answer(self) -> dict:
+        line = self.process.stdout.readline()
+        if not line:
+            self.log.seek(0)
+            lines = self.log.read().strip().splitlines() or ["ended without a word"]
+            raise InputError(f"{self.program.name}: {lines[-1]}")
+        return json.loads(line)
+
+    def go(self, steps: int) -> dict:
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+
+def measure(programs: list[Program], rounds: int) -> dict[str, Result]:
+    """Name -> result, of the programs whose packages are there; the others are told on stderr and left out."""
+    for program in programs:
+        if not program.python:
+            _tell(f"{program.name}: left out, no Python is given for it")
+    with contextlib.ExitStack() as resources:
+        workers = [Worker(program, resources) for program in programs if program.python]
+        ready = [(worker, worker.answer()) for worker in workers]  # they import at the same time...
+        results = {}
+        for worker, answer in ready:
+            name = worker.program.name
+            if "missing" in answer:
+                _tell(f"{name}: left out, {worker.program.python} has no package {answer['missing']}")
+                continue
+            results[name] = Result(worker.program, {**answer, **worker.go(0)})  # ...and warm up one by one
+            _tell(f"{name}: warmed up in {results[name].about['warm_up_seconds']:.1f} s")
+        for number in range(rounds):
+            for worker, _ in ready:
+                result = results.get(worker.program.name)
+                if result:
+                    run = worker.go(worker.program.steps)
+                    result.runs.append(run)
+                    step = run["seconds"] / worker.program.steps
+                    _tell(f"round {number + 1}, {worker.program.name}: {step:.3f} s a step, loss {run['loss']:.3f}")
+    return results
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

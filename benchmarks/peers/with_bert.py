@@ -1,0 +1,143 @@
+"""Training steps of this project, as its commands run them: records, input pipeline, `Steps.train`. And its variants,
+and plain matrix products, the measure of the machine."""
+
+import pathlib
+import sys
+
+import worker
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))
+
+
+class Program:
+    def __init__(self, specification):
+        import keras
+        import tensorflow as tf
+
+        from bert import heads, records, runs
+        from bert.config import BertConfig
+        from bert.input_pipeline import RecordSet, training_batches
+        from bert.optimization import AdamWeightDecay
+
+        options = specification.get("options", {})
+        change_model(options)
+        config = BertConfig.from_dict({**specification["config"], **options.get("config", {})})
+        keras.utils.set_random_seed(specification["seed"])
+        is_pretraining = specification["kind"] == "pretraining"
+        with runs.precision(options.get("mixed_precision", "none")):
+            model = heads.PretrainingModel(config) if is_pretraining else heads.SequenceClassifier(config, 2)
+        model.bert.encoder.recompute = options.get("recompute", False)
+        optimizer = AdamWeightDecay(1e-5)
+        optimizer.build(model.trainable_variables)
+        kind = records.PRETRAINING if is_pretraining else records.CLASSIFIER
+        record_set = RecordSet(kind, (specification["records"],), specification["sizes"])
+        self.batches = training_batches(
+            record_set, record_set.count, specification["batch_size"], specification["seed"]
+        )
+        self.epoch = record_set.count // specification["batch_size"]
+        self.train = whole_step_in_xla(model, optimizer) if options.get("xla") else steps(model, optimizer, options)
+        self.iterator = iter(self.batches)
+        parameters = sum(variable.value.shape.num_elements() for variable in model.trainable_variables)
+        versions = {"TensorFlow": tf.__version__, "Keras": keras.__version__}
+        self.about = {"parameters": parameters, "versions": versions}
+
+    def run(self, count):
+        """Examples, the last loss, and which records they were."""
+        losses, rows = self.train(self.iterator, count)
+        return {"examples": rows.size, "loss": float(losses[-1]), "rows": rows.ravel().tolist()}
+
+    def warm_up(self):
+        """A step of each length among the first epoch's batches, since XLA compiles gelu for each; then the
+        measured batches begin anew."""
+        import tensorflow as tf
+
+        by_length = {batch["input_ids"].shape[1]: batch for batch in self.batches.take(self.epoch)}
+        chosen = list(by_length.values())
+        signature = self.batches.element_spec
+        self.train(iter(tf.data.Dataset.from_generator(lambda: chosen, output_signature=signature)), len(chosen))
+        self.iterator = iter(self.batches)
+
+
+def steps(model, optimizer, options):
+    """The steps of the commands: (iterator, count) -> losses [count], records [count, B]."""
+    import tensorflow as tf
+
+    from bert.steps import Steps
+
+    accumulation = options.get("accumulation", 1)
+    compiled = Steps(model, tf.distribute.get_strategy(), optimizer, accumulation=accumulation)
+
+    def train(iterator, count):
+        values = compiled.train(iterator, tf.constant(count))
+        return values["loss"].numpy(), values["record"].numpy()
+
+    return train
+
+
+def whole_step_in_xla(model, optimizer):
+    """The same from a step that XLA compiles as a whole; the pipeline stays outside, XLA has no strings and files."""
+    import numpy as np
+    import tensorflow as tf
+
+    variables = [variable.value for variable in model.trainable_variables]
+
+    @tf.function(jit_compile=True)
+    def step(batch):
+        seed = tf.stack([0, tf.cast(optimizer.iterations.value, tf.int32)])
+        with tf.GradientTape() as tape:
+            outputs = model(batch, seed=seed)
+            loss = tf.add_n([term.value for term in model.loss_terms(batch, outputs).values()])
+        optimizer.update(tape.gradient(loss, variables))
+        return loss
+
+    def train(iterator, count):
+        batches = [next(iterator) for _ in range(count)]
+        losses = [step(batch).numpy() for batch in batches]
+        return losses, np.stack([batch["record"].numpy() for batch in batches])
+
+    return train
+
+
+def change_model(options):
+    """Puts other forms of gelu and dropout into the place of the project's."""
+    import tensorflow as tf
+
+    from bert import modeling
+
+    def plain_gelu(x):
+        return x * tf.sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))
+
+    def tensorflow_dropout(self, x, seed=None):
+        if seed is None or self.rate == 0.0:
+            return x
+        own_seed = tf.random.experimental.stateless_fold_in(seed, self.place)
+        return tf.nn.experimental.stateless_dropout(x, self.rate, seed=own_seed)
+
+    if options.get("gelu") == "plain":
+        modeling.ACTIVATIONS["gelu"] = plain_gelu
+    if options.get("dropout") == "tensorflow":
+        modeling.Dropout.call = tensorflow_dropout
+
+
+class Products:
+    """The matrix product of the model's widest layer, [B * S, H] times [H, I], over and over: 10 are a step."""
+
+    def __init__(self, specification):
+        import tensorflow as tf
+
+        rows, inner, columns = specification["shape"]
+        self.left, self.right = tf.random.normal([rows, inner]), tf.random.normal([inner, columns])
+        self.matmul, self.operations = tf.matmul, 2 * rows * inner * columns
+        self.about = {"parameters": None, "versions": {}}
+
+    def run(self, count):
+        for _ in range(10 * count):
+            product = self.matmul(self.left, self.right)
+        return {"examples": 0, "loss": float(product[0, 0]), "operations": 10 * count * self.operations}
+
+    def warm_up(self):
+        self.run(1)
+
+
+if __name__ == "__main__":
+    worker.serve(lambda specification: (Products if "shape" in specification else Program)(specification))

@@ -1,0 +1,93 @@
+"""Runs of programs in processes of their own: seconds from the end of the imports, processor seconds, memory.
+
+A program says "imported", waits for a line, works, says how many seconds that took, and waits for another line.
+Processor seconds are read at both lines, so nothing disturbs the work between them. Memory has to be looked at again
+and again, which takes time itself; so speed and memory are measured in runs of their own.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import select
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+
+from bert.errors import InputError
+
+_SECONDS_BETWEEN_LOOKS = 0.05
+
+# Stands before and behind the work of a program, Python both.
+BEGIN = 'import sys, time; print("imported", flush=True); sys.stdin.readline(); start = time.perf_counter()\n'
+END = "print(time.perf_counter() - start, flush=True); sys.stdin.readline()\n"
+
+
+@dataclasses.dataclass
+class Run:
+    """What one run took: seconds, processor seconds of all its processes, MB above what the imports took."""
+
+    seconds: float
+    cpu_seconds: float
+    megabytes: float = 0.0
+
+
+def run(argv: Sequence[str], folder: pathlib.Path, look_at_memory: bool = False) -> Run:
+    """Runs a program in `folder`. Raises InputError with its last line when it fails."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            argv, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        if process.stdout.readline() != "imported\n":
+            raise _failure(argv, log)
+        cpu_before, memory_before = _total(process, _cpu_seconds), _total(process, _memory)
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        peak = memory_before
+        while look_at_memory and not select.select([process.stdout], [], [], _SECONDS_BETWEEN_LOOKS)[0]:
+            peak = max(peak, _total(process, _memory))
+        seconds = process.stdout.readline()
+        if not seconds:
+            raise _failure(argv, log)
+        cpu = _total(process, _cpu_seconds) - cpu_before
+        process.communicate("end\n")
+    return Run(float(seconds), cpu, peak - memory_before)
+
+
+def _failure(argv: Sequence[str], log) -> InputError:
+    log.seek(0)
+    return InputError(f"{argv[0]}: {(log.read().strip() or 'failed without a word').splitlines()[-1]}")
+
+
+def _total(process: subprocess.Popen, measure: Callable[[int], float]) -> float:
+    """The sum over a process and all below it."""
+    parents = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            parents[int(path.name)] = int(_stat(int(path.name))[1])
+    found, size = {process.pid}, 0
+    while len(found) > size:
+        size = len(found)
+        found |= {number for number, parent in parents.items() if parent in found}
+    total = 0.0
+    for number in found:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += measure(number)
+    return total
+
+
+def _stat(process: int) -> list[str]:
+    """The fields of /proc/N/stat behind the name: state, parent..."""
+    return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
+def _cpu_seconds(process: int) -> float:
+    """Its own, and those of children that have ended."""
+    return sum(map(int, _stat(process)[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _memory(process: int) -> float:
+    """MB in use, pages that several processes share in proportion."""
+    lines = pathlib.Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1000

@@ -1,0 +1,63 @@
+"""The rows that programs train on: each kind in two files of one content, arrays for the peers, records for ours."""
+
+import pathlib
+
+import numpy as np
+
+from bert import records, runs, tasks
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.tasks import encoding
+
+
+def write_static(folder: pathlib.Path, config: BertConfig, count: int, length: int, seed: int) -> None:
+    """`static`: random WordPieces, two classes, no padding."""
+    columns = _random(config, count, length, np.random.default_rng(seed))
+    columns["label_ids"] = np.random.default_rng(seed).integers(0, 2, [count, 1], np.int32)
+    columns["is_real_example"] = np.ones([count, 1], np.int32)
+    _write(folder, "static", records.CLASSIFIER, columns)
+
+
+def write_pretraining(
+    folder: pathlib.Path, config: BertConfig, count: int, length: int, masked: int, seed: int
+) -> None:
+    """`pretraining`: the same with `masked` positions to predict and next-sentence labels."""
+    draw = np.random.default_rng(seed)
+    columns = _random(config, count, length, draw)
+    positions = [np.sort(draw.permutation(length - 2)[:masked] + 1) for _ in range(count)]
+    columns["masked_lm_positions"] = np.stack(positions).astype(np.int32)
+    columns["masked_lm_ids"] = np.take_along_axis(columns["input_ids"], columns["masked_lm_positions"], axis=1)
+    columns["masked_lm_weights"] = np.ones([count, masked], np.float32)
+    columns["next_sentence_labels"] = draw.integers(0, 2, [count, 1], np.int32)
+    _write(folder, "pretraining", records.PRETRAINING, columns)
+
+
+def write_mrpc(
+    folder: pathlib.Path, config: BertConfig, count: int, length: int, seed: int, mrpc_dir: str, vocab_file: str
+) -> None:
+    """`mrpc`: rows drawn from MRPC's training set. Raises InputError where it has fewer."""
+    task = tasks.find("mrpc")()
+    examples = task.examples(mrpc_dir, "train")
+    if len(examples) < count:
+        raise InputError(f"--mrpc_dir={mrpc_dir}: train.tsv has {len(examples)} rows, --mrpc_batches asks for {count}")
+    drawn = [examples[i] for i in np.random.default_rng(seed).permutation(len(examples))[:count]]
+    encoded = encoding.encode(drawn, task.labels, runs.read_tokenizer(vocab_file, True, config), length)
+    columns = {name: getattr(encoded, name) for name in ("input_ids", "input_mask", "segment_ids")}
+    columns |= {name: getattr(encoded, name)[:, np.newaxis] for name in ("label_ids", "is_real_example")}
+    _write(folder, "mrpc", records.CLASSIFIER, columns)
+
+
+def _random(config: BertConfig, count: int, length: int, draw: np.random.Generator) -> dict[str, np.ndarray]:
+    return {
+        "input_ids": draw.integers(1, config.vocab_size, [count, length], np.int32),
+        "input_mask": np.ones([count, length], np.int32),
+        "segment_ids": np.zeros([count, length], np.int32),
+    }
+
+
+def _write(folder: pathlib.Path, name: str, kind: records.RecordKind, columns: dict[str, np.ndarray]) -> None:
+    np.savez(folder / f"{name}.npz", **columns)
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    records.write(
+        str(folder / f"{name}.tfrecord"), (kind.serialize(dict(zip(columns, row, strict=True))) for row in rows)
+    )
