@@ -83,9 +83,9 @@ def test_the_learning_rate_rises_and_falls_as_the_original_s(trained):
 def test_the_log_tells_what_goes_on(trained):
     """Loss, both parts, both accuracies, learning rate; and the fixed lines of the original."""
     line = next(line for line in trained.outcome.stderr.splitlines() if line.startswith("Training "))
-    for name in ("loss", "masked_lm_loss", "next_sentence_loss", "masked_lm_accuracy", "next_sentence_accuracy"):
+    for name in ("loss", "mlm", "nsp", "mlm_acc", "nsp_acc"):
         assert re.search(rf"\| {name} [0-9.e-]+ ", line), line
-    assert re.search(r"\| learning_rate [0-9.e-]+ ", line)
+    assert re.search(r"\| lr [0-9.e-]+ ", line)
     for fixed in ("*** Input files ***", "***** Running training *****", "  Batch size = 32"):
         assert fixed in trained.outcome.stderr
     for fixed in ("***** Running evaluation *****", "  Batch size = 8", "***** Eval results *****"):
