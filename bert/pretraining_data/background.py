@@ -23,7 +23,7 @@ from bert.errors import InputError
 from bert.pretraining_data.serialization import PlanReader, frame, serialize
 
 _PIPE_BYTES = 1 << 20  # where the system allows it: a batch of plans fits, and nobody waits for the other to read
-_PLACES_PER_BATCH = 1 << 18  # 2048 sequences of 128
+_PLACES_PER_BATCH = 1 << 17  # 1024 sequences of 128
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """A corpus as compact arrays: 4 bytes a token, 8 bytes a sentence and a document."""
 
+import collections
 import concurrent.futures
 import dataclasses
 import hashlib
@@ -10,7 +11,8 @@ import numpy as np
 
 from bert.pretraining_data.segmentation import SentenceEncoder
 
-_BATCH_CHARACTERS = 500_000  # text tokenized in one go
+_BATCH_CHARACTERS = 1_000_000  # text tokenized in one go
+_BATCHES_WAITING = 2  # to be encoded while another is read
 _DUPLICATE_SLOTS = 1 << 21
 
 
@@ -75,19 +77,16 @@ def _end_document(documents: array, ends: array) -> None:
 
 
 def _encoded(sentences: Iterable[str], encoder: SentenceEncoder) -> Iterator[tuple[list[str], tuple]]:
-    """Batches of sentences with what the encoder makes of them; a batch is read while the one before it is encoded."""
-
-    def encode(batch: list[str]) -> tuple[list[str], tuple]:
-        return batch, encoder.encode([sentence for sentence in batch if sentence])
-
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        waiting = None
+    """Batches of sentences with what the encoder makes of them; the next ones are read meanwhile."""
+    waiting: collections.deque[tuple[list[str], concurrent.futures.Future]] = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(_BATCHES_WAITING) as pool:
         for batch in _batches(sentences):
-            last, waiting = waiting, pool.submit(encode, batch)
-            if last:
-                yield last.result()
-        if waiting:
-            yield waiting.result()
+            if len(waiting) == _BATCHES_WAITING:
+                before, encoded = waiting.popleft()
+                yield before, encoded.result()
+            waiting.append((batch, pool.submit(encoder.encode, [sentence for sentence in batch if sentence])))
+        for before, encoded in waiting:
+            yield before, encoded.result()
 
 
 def _batches(sentences: Iterable[str]) -> Iterator[list[str]]:

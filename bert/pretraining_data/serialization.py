@@ -39,7 +39,7 @@ class PlanReader:
     def __init__(self, tokens: np.ndarray, cls_id: int, sep_id: int, max_seq_length: int):
         self._tokens = tokens
         self._cls_id, self._sep_id = cls_id, sep_id
-        self._places = np.arange(max_seq_length)
+        self._places = np.arange(max_seq_length, dtype=np.int32)
 
     def features(self, plans: np.ndarray) -> dict[str, np.ndarray]:
         """uint64 [B, 5 + P] plans -> the seven features, each [B, length]; what is 0 or 1 is bool."""
@@ -69,9 +69,10 @@ class PlanReader:
         a_start, b_start = pairs[:, A_START, None], pairs[:, B_START, None]
         middle = pairs[:, A_STOP, None] - a_start + 1  # place of the first [SEP]
         end = middle + pairs[:, B_STOP, None] - b_start + 1  # and of the second
-        places = self._places[None, :]
-        in_b, mask = places > middle, places <= end
-        ids = self._tokens.take(places + np.where(in_b, b_start - middle - 1, a_start - 1), mode="clip")
+        in_b, mask = self._places > middle.astype(np.int32), self._places <= end.astype(np.int32)
+        index = np.where(in_b, b_start - middle - 1, a_start - 1)
+        index += self._places
+        ids = self._tokens.take(index, mode="clip")
         ids *= mask
         ids[:, 0] = self._cls_id
         np.put_along_axis(ids, middle, self._sep_id, axis=1)
@@ -125,7 +126,8 @@ def _varints(values: np.ndarray) -> np.ndarray | list[bytes]:
         if place < size - 1:
             is_used[:, :, place + 1] = more
             ends += np.cumsum(np.count_nonzero(more, axis=1))
-    content, bounds = encoded[is_used].tobytes(), [0, *ends.tolist()]
+    used = encoded.reshape(-1).take(np.flatnonzero(is_used))  # faster than encoded[is_used]
+    content, bounds = used.tobytes(), [0, *ends.tolist()]
     return [content[start:end] for start, end in itertools.pairwise(bounds)]
 
 
@@ -147,9 +149,8 @@ def _entry(name: str, is_float: bool, size: int) -> bytes:
 
 def frame(serialized: Sequence[bytes]) -> list[bytes]:
     """Records as they stand in a TFRecord file: length, its checksum, the bytes, their checksum."""
-    lengths = [struct.pack("<Q", len(record)) for record in serialized]
-    checked = zip(lengths, _checksums(lengths), serialized, _checksums(serialized), strict=True)
-    return list(map(b"".join, checked))
+    lengths = map(_length_field, map(len, serialized))
+    return list(map(b"".join, zip(lengths, serialized, _checksums(serialized), strict=True)))
 
 
 def unframe(framed: bytes) -> bytes:
@@ -157,12 +158,18 @@ def unframe(framed: bytes) -> bytes:
     return framed[12:-4]
 
 
+@functools.cache
+def _length_field(length: int) -> bytes:
+    content = struct.pack("<Q", length)
+    return content + _checksums([content])[0]
+
+
 def _checksums(contents: Sequence[bytes]) -> list[bytes]:
     """The masked CRC-32C of each content of four bytes or more; of all at once, four bytes of each a step."""
     width = -(-max(map(len, contents)) // 4) * 4
     padded = np.array([width - len(content) for content in contents])
-    rows = np.frombuffer(b"".join([content.rjust(width, b"\0") for content in contents]), np.uint8)
-    rows = rows.reshape(-1, width).copy()
+    joined = bytearray().join([content.rjust(width, b"\0") for content in contents])
+    rows = np.frombuffer(joined, np.uint8).reshape(-1, width)
     # Zeros in front change nothing in a register of 0; that it begins as ~0 is made up by the first four bytes.
     rows[np.arange(len(rows))[:, None], padded[:, None] + np.arange(4)] ^= 0xFF
     steps = rows.view("<u4").T.copy()
