@@ -24,7 +24,7 @@ SHUFFLE_BUFFER = 50_000  # serialized rows; a classifier's whole training set in
 WINDOW = 32  # batches whose rows are sorted by length together
 RECORDS_PER_FILE = 2**40  # more than a file has: `record` // this is the file, % this the number in it
 SAMPLE = 10_000  # records looked at for the start block
-CUT_MULTIPLE = 8  # a cut batch is as long as its longest row, rounded up to this
+CUT_MULTIPLE = 4  # a cut batch is as long as its longest row, rounded up to this
 
 
 @dataclasses.dataclass(frozen=True)

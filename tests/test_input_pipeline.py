@@ -73,7 +73,7 @@ def test_batches_are_as_long_as_their_longest_row(record_set):
         assert batch["segment_ids"].shape == batch["input_mask"].shape == (8, length)
         assert longest <= length < longest + 8
         padding.append(1 - batch["input_mask"].mean())
-    assert np.mean(padding) < 0.25  # without the grouping about 0.45; a length is rounded up by 3.5 on average
+    assert np.mean(padding) < 0.25  # without the grouping about 0.45; a length is rounded up by 1.5 on average
 
 
 def test_uncut_batches_have_the_records_length(record_set):
