@@ -11,7 +11,7 @@ output folder; the same command started again goes on from the last checkpoint.
 """
 
 import dataclasses
-import json
+import functools
 import logging
 import os
 
@@ -19,6 +19,8 @@ from bert import cli
 from bert.errors import InputError
 
 logger = logging.getLogger("bert.run_tagger")
+
+SPAN_MEASURES = ("precision", "recall", "f1")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,13 +73,19 @@ def main(settings: Settings) -> None:
     task.save_labels(trainer.output_dir)
     record_sets = {split: encode_split(settings, trainer.output_dir, built[split], split) for split in settings.splits}
     if settings.do_train:
-        evaluation = runs.Evaluation(record_sets["dev"], settings.eval_batch_size) if settings.do_eval else None
+        evaluation = None
+        if settings.do_eval:
+            evaluation = runs.Evaluation(record_sets["dev"], settings.eval_batch_size)
+            if task.scheme != "plain":
+                score = functools.partial(judge_batches, task, built["dev"], order)
+                evaluation = dataclasses.replace(evaluation, score=score, score_names=SPAN_MEASURES)
         warmup_steps = int(total_steps * settings.warmup_proportion)
         runs.train(trainer, settings, record_sets["train"], total_steps, warmup_steps, evaluation)
     judged = {"dev": ("eval", settings.eval_batch_size), "test": ("test", settings.predict_batch_size)}
     for split, (name, batch_size) in judged.items():
         if split in built:
-            scores = score(trainer, settings, built[split], record_sets[split], batch_size)
+            batches = runs.predict(trainer, record_sets[split], batch_size, settings.length_grouping)
+            scores = scores_of(batches, built[split])
             tags = [task.labels[label] for label in decoding.decode(scores, texts[split].splits, order)]
             if split == "test":
                 write_predictions(trainer, texts[split], tags)
@@ -149,18 +157,26 @@ def encode_split(settings: Settings, output_dir: str, built, split: str):
     return RecordSet(records.TAGGING, (path,), {"S": settings.max_seq_length, "C": len(built.labels)})
 
 
-def score(trainer, settings: Settings, built, record_set, batch_size: int):
-    """The scores of all labels for every word: float32 [T, C]."""
+def scores_of(batches, built):
+    """The scores of all labels for every word, float32 [T, C], from the model's outputs in any order."""
     import numpy as np
 
-    from bert import runs
-
     scores = np.zeros([len(built.text.words), len(built.labels)], np.float32)
-    # Windows of like length come together; each writes the words that count in it to their places.
-    for outputs in runs.predict(trainer, record_set, batch_size, settings.length_grouping):
+    # Windows of like length may come together; each writes the words that count in it to their places.
+    for outputs in batches:
         for row, window in enumerate(outputs["unique_ids"]):
             scores[built.words(window)] = outputs["logits"][row, built.places(window)]
     return scores
+
+
+def judge_batches(task, built, order, batches) -> dict[str, float]:
+    """What --best_metric can choose by beside the means: precision, recall and F1 of the spans."""
+    from bert.tasks.tagging import decoding, evaluation
+
+    found = decoding.decode(scores_of(batches, built), built.text.splits, order)
+    tags = [task.labels[label] for label in found]
+    micro = evaluation.evaluate(built.text.tags, tags, built.text.splits, task.scheme).micro
+    return {name: getattr(micro, name) for name in SPAN_MEASURES}
 
 
 def write_predictions(trainer, text, tags: list[str]) -> None:
@@ -187,12 +203,11 @@ def evaluate(trainer, task, built, scores, tags: list[str], name: str) -> None:
         "global_step": trainer.step,
     }
     if task.scheme != "plain":
-        results |= {f"{name}_{key}": getattr(report.micro, key) for key in ("precision", "recall", "f1")}
+        results |= {f"{name}_{key}": getattr(report.micro, key) for key in SPAN_MEASURES}
     for line in report.table():
         logger.info("  %s", line)
     reporting.write_results(os.path.join(trainer.output_dir, f"{name}_results.txt"), results)
-    content = json.dumps(report.values(), ensure_ascii=False, indent=2)
-    files.write_text(os.path.join(trainer.output_dir, f"{name}_report.json"), content + "\n")
+    files.write_json(os.path.join(trainer.output_dir, f"{name}_report.json"), report.values())
 
 
 if __name__ == "__main__":

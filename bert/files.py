@@ -186,3 +186,8 @@ def write_text(path: str, text: str) -> None:
     """Writes a whole UTF-8 text atomically."""
     with replaced(path) as temporary, open_binary(temporary, "wb") as file:
         file.write(text.encode("utf-8"))
+
+
+def write_json(path: str, values: object) -> None:
+    """Writes a JSON file atomically; letters beyond ASCII as they are."""
+    write_text(path, json.dumps(values, ensure_ascii=False, indent=2) + "\n")

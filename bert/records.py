@@ -127,18 +127,17 @@ PRETRAINING = RecordKind(
     _ORIGINS,
 )
 
-CLASSIFIER = RecordKind(
-    "classifier",
-    (
-        Feature("input_ids", "S", "V"),
-        Feature("input_mask", "S"),
-        Feature("segment_ids", "S", "T"),
-        Feature("label_ids", 1, "C"),
-        Feature("is_real_example", 1),  # 0: padding, weighs nothing
-    ),
-    _ORIGINS,
-)
 
+def _sequence(name: str, label_ids: Feature) -> RecordKind:
+    """Records of one answer a row; they differ in `label_ids` only."""
+    row = (Feature("input_ids", "S", "V"), Feature("input_mask", "S"), Feature("segment_ids", "S", "T"))
+    real = Feature("is_real_example", 1)  # 0: padding, weighs nothing
+    return RecordKind(name, (*row, label_ids, real), _ORIGINS)
+
+
+CLASSIFIER = _sequence("classifier", Feature("label_ids", 1, "C"))
+MULTI_LABEL = _sequence("multi-label classifier", Feature("label_ids", "C"))  # 1: has the class
+REGRESSION = _sequence("regression", Feature("label_ids", 1, kind="float"))
 
 _WINDOW = (
     Feature("unique_ids", 1, 2**31),  # from 0 up; in question answering from 1000000000 up

@@ -117,9 +117,10 @@ class StepLog(JsonLines):
         super().write({"step": step, **numbers})
 
 
-def write_results(path: str, results: Mapping[str, object]) -> None:
-    """Writes `key = value` lines sorted by key (PARITY 3), and tells them."""
-    lines = [f"{name} = {results[name]!s}" for name in sorted(results)]
+def write_results(path: str, results: Mapping[str, object], others: Mapping[str, object] | None = None) -> None:
+    """Writes `key = value` lines sorted by key (PARITY 3), after them those of `others`, and tells them."""
+    parts = (results, others or {})
+    lines = [f"{name} = {part[name]!s}" for part in parts for name in sorted(part)]
     logger.info("***** Eval results *****")
     for line in lines:
         logger.info("  %s", line)

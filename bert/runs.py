@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -175,11 +175,16 @@ def _brief(value: object) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What a run is evaluated on: every record once, or the first `max_batches` batches of them."""
+    """What a run is evaluated on: every record once, or the first `max_batches` batches of them.
+
+    `score` makes further results, those of `score_names`, of the model's outputs: a dict of rows a batch, in order.
+    """
 
     record_set: RecordSet
     batch_size: int
     max_batches: int | None = None
+    score: Callable[[Sequence[dict[str, np.ndarray]]], Mapping[str, float]] | None = None
+    score_names: Sequence[str] = ()
 
     @property
     def batch_count(self) -> int:
@@ -205,7 +210,7 @@ def train(
     trainer.build_optimizer(optimizer, settings.gradient_accumulation_steps)
     resumed = trainer.restore()
     every = getattr(settings, "eval_every_steps", 0) if evaluation else 0
-    selection = _selection(trainer, settings) if every else None
+    selection = _selection(trainer, settings, evaluation) if every else None
     if resumed and trainer.step >= total_steps:
         logger.info(
             "%s is at step %d of %d: this run has finished, nothing to train. To train further, ask for more steps; "
@@ -236,7 +241,11 @@ def train(
         logger.info("The best by %s is step %d: %s.", selection.metric, trainer.step, trainer.source)
 
 
-def _selection(trainer: Trainer, settings: cli.RunFlags) -> Selection:
+def _selection(trainer: Trainer, settings: cli.RunFlags, evaluation: Evaluation) -> Selection:
+    """Raises InputError for a --best_metric that the evaluations will not have, before any work."""
+    names = {"loss", *trainer.model.chance_losses, *trainer.model.reported, *evaluation.score_names}
+    if settings.best_metric not in names:
+        raise InputError(f"--best_metric is '{settings.best_metric}', expected one of {', '.join(sorted(names))}")
     return Selection(
         settings.output_dir,
         settings.best_metric,
@@ -261,14 +270,15 @@ def _tell_training(trainer, settings, record_set: RecordSet, total_steps: int, w
     chance = trainer.model.chance_losses
     parts = " + ".join(f"{loss:.3f} ({name})" for name, loss in chance.items())
     detail = f" = {parts}" if len(chance) > 1 else ""
-    logger.info("  A model that guesses has loss %.3f%s", sum(chance.values()), detail)
+    if all(map(math.isfinite, chance.values())):
+        logger.info("  A model that guesses has loss %.3f%s", sum(chance.values()), detail)
 
 
 def _means(trainer: Trainer, evaluation: Evaluation) -> dict[str, np.float32]:
     cut = not distribution.is_tpu(trainer.strategy)
     batches = evaluation_batches(evaluation.record_set, evaluation.batch_size, cut=cut).take(evaluation.batch_count)
     with evaluation.record_set.faults_named():
-        return trainer.evaluate(batches, evaluation.batch_count)
+        return trainer.evaluate(batches, evaluation.batch_count, evaluation.score)
 
 
 def evaluate(trainer: Trainer, evaluation: Evaluation) -> dict[str, object]:

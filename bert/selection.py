@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping
 
 from bert import checkpoint, files
-from bert.errors import InputError
 from bert.reporting import JsonLines
 
 logger = logging.getLogger(__name__)
@@ -40,9 +39,7 @@ class Selection:
         self.entries: list[dict] = [json.loads(line) for line in self.lines.kept]
 
     def add(self, step: int, results: Mapping[str, float]) -> bool:
-        """Takes up an evaluation; True if it is the best so far. Raises InputError for a metric it does not have."""
-        if self.metric not in results:
-            raise InputError(f"--best_metric is '{self.metric}', expected one of {', '.join(sorted(results))}")
+        """Takes up an evaluation, which must have the metric; True if it is the best so far."""
         entry = {"step": step, **{name: float(value) for name, value in results.items()}}
         self.lines.write(entry)
         self.lines.flush()

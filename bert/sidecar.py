@@ -26,13 +26,7 @@ def read(record_path: str) -> dict | None:
     path = path_of(record_path)
     if not files.exists(path):
         return None
-    try:
-        values = json.loads("\n".join(files.read_lines(path)))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(values).__name__}")
-    return values
+    return files.read_json(path)
 
 
 def check(record_paths: Iterable[str], expected: Mapping[str, object]) -> None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from bert.heads import Mean, Model
 from bert.optimization import AdamWeightDecay
 
+REAL = "is_real_example"
 UNSEEN = ("examples", "tokens", "gradient_norm")  # values of a step that the progress line has no room for
 
 
@@ -40,24 +41,26 @@ class Steps:
         return {name: row.stack() for name, row in rows.items()}
 
     @tf.function(reduce_retracing=True)
-    def evaluate(self, batch) -> tuple[dict[str, Mean], tf.Tensor]:
-        """The sums and weights of a batch, and its loss."""
+    def evaluate(self, batch, keep_outputs: bool = False) -> tuple[dict[str, Mean], tf.Tensor, dict[str, tf.Tensor]]:
+        """The sums and weights of a batch, its loss, and, where they are kept, the outputs with which rows are real."""
 
         def evaluate_replica(batch):
             outputs = self.model(batch)
             terms = self.model.loss_terms(batch, outputs)
             pairs = _summed({**terms, **self.model.measures(batch, outputs)})
-            return pairs, tf.add_n([pairs[name].value for name in terms])
+            return pairs, tf.add_n([pairs[name].value for name in terms]), outputs if keep_outputs else {}
 
-        pairs, loss = self.strategy.run(evaluate_replica, args=(batch,))
-        return {name: Mean(*map(self._local, pair)) for name, pair in pairs.items()}, self._local(loss)
+        pairs, loss, outputs = self.strategy.run(evaluate_replica, args=(batch,))
+        if keep_outputs:
+            outputs = {name: self._gathered(value) for name, value in {**outputs, REAL: batch[REAL]}.items()}
+        return {name: Mean(*map(self._local, pair)) for name, pair in pairs.items()}, self._local(loss), outputs
 
     @tf.function(reduce_retracing=True)
-    def predict(self, batch) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    def predict(self, batch) -> dict[str, tf.Tensor]:
         """The outputs of a batch, rows of all replicas together, and which rows are real."""
         outputs = self.strategy.run(self.model, args=(batch,))
         gathered = {name: self._gathered(value) for name, value in outputs.items()}
-        return gathered, self._gathered(batch["is_real_example"])
+        return {**gathered, REAL: self._gathered(batch[REAL])}
 
     def _train_replica(self, batch) -> dict[str, tf.Tensor]:
         """One step of one replica; what it returns is of the whole batch, but for `record`."""

@@ -11,7 +11,7 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +22,7 @@ from bert.heads import Model
 from bert.metrics import Means
 from bert.optimization import AdamWeightDecay
 from bert.selection import Selection
-from bert.steps import UNSEEN, Steps
+from bert.steps import REAL, UNSEEN, Steps
 from bert.tensorboard import EventFile
 
 logger = logging.getLogger(__name__)
@@ -158,25 +158,36 @@ class Trainer:
         if selection.add(self.step, results) and self.is_chief:
             selection.checkpoints.save(self.step, _values(self.variables()))
 
-    def evaluate(self, batches: tf.data.Dataset, total: int | None = None) -> dict[str, np.float32]:
-        """Means over all rows of every loss term and measure, and `loss`, the plain mean of the batches' losses."""
-        means, losses = Means(), []
+    def evaluate(
+        self,
+        batches: tf.data.Dataset,
+        total: int | None = None,
+        score: Callable[[Sequence[dict[str, np.ndarray]]], Mapping[str, float]] | None = None,
+    ) -> dict[str, float]:
+        """Means over all rows of every loss term and measure, and `loss`, the plain mean of the batches' losses.
+
+        `score` is given the model's outputs, a dict of rows a batch, in order; what it returns is added.
+        """
+        means, losses, kept = Means(), [], []
         progress = reporting.Progress("Evaluating", total, unit="batches")
         for batch in self._distributed(batches):
-            pairs, loss = self.steps.evaluate(batch)
+            pairs, loss, outputs = self.steps.evaluate(batch, keep_outputs=score is not None)
             means.add({name: (pair.sum.numpy(), pair.weight.numpy()) for name, pair in pairs.items()})
             losses.append(loss.numpy())
+            if score:
+                kept.append(_real_rows(outputs))
             progress.advance(1, {"loss": float(np.mean(losses))})
         progress.close()
-        return {**means.values(), "loss": np.float32(np.mean(losses))}
+        results = {**means.values(), "loss": np.float32(np.mean(losses))}
+        if score:
+            results |= score(kept)
+        return results
 
     def predict(self, batches: tf.data.Dataset, total: int | None = None) -> Iterator[dict[str, np.ndarray]]:
         """Yields the model's outputs, a dict of rows a batch; rows that only fill a batch are left out."""
         progress = reporting.Progress("Predicting", total, unit="batches")
         for batch in self._distributed(batches):
-            outputs, real = self.steps.predict(batch)
-            real = real.numpy() > 0
-            yield {name: value.numpy()[real] for name, value in outputs.items()}
+            yield _real_rows(self.steps.predict(batch))
             progress.advance(1)
         progress.close()
 
@@ -218,6 +229,12 @@ class _Told:
         shown = {name: float(np.mean(values)) for name, values in rows.items() if name not in UNSEEN}
         shown["learning_rate"] = values["learning_rate"]
         self.progress.advance(len(rows["loss"]), {**shown, **speeds, **distribution.peak_memory()})
+
+
+def _real_rows(outputs: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
+    """Without the rows that only fill a batch."""
+    real = outputs[REAL].numpy() > 0
+    return {name: value.numpy()[real] for name, value in outputs.items() if name != REAL}
 
 
 def _values(variables: Mapping[str, object]) -> dict[str, np.ndarray]:

@@ -254,7 +254,7 @@ PRETRAINING = [
 ]
 
 CLASSIFIER = [
-    case("unknown task", flags(task_name="sst-2"), "--task_name is 'sst-2'", "cola, mnli, mrpc"),
+    case("unknown task", flags(task_name="sst-9"), "--task_name is 'sst-9'", "cola, iflytek, lcqmc, mnli"),
     case("no test set", flags(task_name="xnli", do_predict=True), "--do_predict: task xnli has no test set"),
     case("no train.tsv", removed("data/train.tsv"), "--do_train: {folder}/data/train.tsv does not exist"),
     case(

@@ -3,27 +3,30 @@
 A task of one's own is a class of about ten lines; once its module is imported, --task_name finds it:
 
     @register
-    class Sentiment(Task):
-        name = "sst-2"
-        labels = ("0", "1")
+    class Shouting(Task):
+        name = "shouting"
+        labels = ("calm", "loud")
 
         def example(self, row, split):
-            label = None if split == "test" else row["label"]
-            return InputExample(f"{split}-{row.number}", row["sentence"], label=label)
+            label = None if split == "test" else row["mood"]
+            return InputExample(f"{split}-{row.number}", row["words"], label=label)
 """
 
 import dataclasses
-import json
+import importlib.util
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from bert import files
 from bert.errors import InputError
+from bert.tasks import label_kinds, rows
+from bert.tasks.label_kinds import Label, LabelKind, shown
+from bert.tasks.rows import Row
 
 SPLITS = ("train", "dev", "test")
 LABELS_FILE = "labels.json"
-FIELD_LIMIT = 131072  # characters; longer ones mean a damaged file to the original too (PARITY 2)
 
 _FLAGS = {"train": "do_train", "dev": "do_eval", "test": "do_predict"}
 _TASKS: dict[str, type["Task"]] = {}
@@ -31,55 +34,32 @@ _TASKS: dict[str, type["Task"]] = {}
 
 @dataclasses.dataclass(frozen=True)
 class InputExample:
-    """A text or a pair of texts to classify; `label` is None where there is none, as in a test set."""
+    """A text or a pair of texts; `label` is None where there is none, as in a test set."""
 
     guid: str
     text_a: str
     text_b: str | None = None
-    label: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One line of a tab-separated file. `row[3]` is a column by number, `row["text"]` by its name in the header.
-
-    `number` counts the lines of the file from 0, header included, as the guids of the original do (PARITY 8).
-    A column that is not there is an InputError naming file and line.
-    """
-
-    path: str
-    number: int
-    columns: Sequence[str]
-    header: Sequence[str] = ()
-
-    @property
-    def where(self) -> str:
-        return f"{self.path}:{self.number + 1}"
-
-    def __getitem__(self, column: int | str) -> str:
-        if isinstance(column, str):
-            if column not in self.header:
-                raise InputError(f"{self.path}:1: no column '{column}', the header has: {', '.join(self.header)}")
-            column = self.header.index(column)
-        try:
-            return self.columns[column]
-        except IndexError:
-            raise InputError(
-                f"{self.where}: too short: {len(self.columns)} columns, expected at least {column + 1}"
-            ) from None
+    label: Label = None
 
 
 class Task:
-    """A classification task: its name, its labels in the order of their ids, and how its files are read.
+    """What is learned: its name, its labels in the order of their ids, how its files are read, how it is judged.
 
     A subclass sets the class attributes and defines `example`. A task whose labels are in its training
-    file leaves `labels` empty and defines `learn_labels`.
+    file leaves `labels` empty and defines `learn_labels`; a regression has none.
     """
 
     name: ClassVar[str]
-    file_names: ClassVar[Mapping[str, str]] = {"train": "train.tsv", "dev": "dev.tsv", "test": "test.tsv"}
+    file_names: ClassVar[Mapping[str, str | Sequence[str]]] = {  # several names: the first that is there
+        "train": "train.tsv",
+        "dev": "dev.tsv",
+        "test": "test.tsv",
+    }
     headers: ClassVar[Sequence[str]] = SPLITS  # the splits whose file opens with a header line
     labels: tuple[str, ...] = ()
+    label_kind: LabelKind = label_kinds.CLASS
+    measures: ClassVar[Sequence[str]] = ()  # what the benchmark reports, names as in eval_report.json
+    submission: ClassVar[str | None] = None  # the file that the benchmark's server takes
 
     def example(self, row: Row, split: str) -> InputExample | None:
         """The example of one row, None for a row that is not part of the task. Raises InputError."""
@@ -89,7 +69,11 @@ class Task:
         """The labels found in the training file, in the order of their ids. Raises InputError."""
         raise NotImplementedError
 
-    def prepare(self, data_dir: str, output_dir: str, splits: Sequence[str]) -> None:
+    @property
+    def knows_labels(self) -> bool:
+        return bool(self.labels) or not self.label_kind.has_classes
+
+    def prepare(self, data_dir: str, model_dir: str, splits: Sequence[str]) -> None:
         """Refuses what can be refused before any work, and settles `labels`.
 
         Labels that are not fixed come from the training file when `splits` has "train", otherwise from
@@ -97,18 +81,22 @@ class Task:
         naming every missing file, or a labels.json with other labels.
         """
         self.check(data_dir, splits)
-        recorded = self.load_labels(output_dir)
-        if not self.labels:
-            if recorded and "train" not in splits:
-                self.labels = recorded
-                return
-            self._check_training_file(data_dir, output_dir)
+        stored = read_labels_file(model_dir)
+        if stored and "train" not in splits:
+            self.take_labels(stored)
+        elif not self.knows_labels:
+            self._check_training_file(data_dir, model_dir)
             self.labels = self.learn_labels(data_dir)
-        if recorded and recorded != self.labels:
+        if stored and (stored["labels"], stored["label_kind"]) != (list(self.labels), self.label_kind.name):
             raise InputError(
-                f"{os.path.join(output_dir, LABELS_FILE)}: a model with labels {shown(recorded)} lies here, "
-                f"but task {self.name} in --data_dir={data_dir} has {shown(self.labels)}"
+                f"{os.path.join(model_dir, LABELS_FILE)}: a model with labels {described(stored)} lies here, "
+                f"but task {self.name} in --data_dir={data_dir} has {described(self.labels_content())}"
             )
+
+    def take_labels(self, stored: Mapping) -> None:
+        """Takes up the labels of a trained model's labels.json, where this task has none of its own."""
+        if not self.knows_labels:
+            self.labels = tuple(stored["labels"])
 
     def check(self, data_dir: str, splits: Sequence[str]) -> None:
         """Raises one InputError that names every file the splits need and cannot have."""
@@ -125,20 +113,24 @@ class Task:
             raise InputError("; ".join(problems))
 
     def path(self, data_dir: str, split: str) -> str:
-        return os.path.join(data_dir, self.file_names[split])
+        """The file of a split; of several names the first that is there."""
+        names = self.file_names[split]
+        paths = [os.path.join(data_dir, name) for name in ([names] if isinstance(names, str) else names)]
+        return next((path for path in paths if files.exists(path)), paths[0])
 
     def examples(self, data_dir: str, split: str) -> list[InputExample]:
         """Reads a split ("train", "dev" or "test") whole. Raises InputError with file and line."""
         self.check(data_dir, [split])
-        if not self.labels:
+        if not self.knows_labels:
             self.labels = self.learn_labels(data_dir)
         examples = []
         for row in self.rows(data_dir, split):
             example = self.example(row, split)
             if example is None:
                 continue
-            if example.label is not None and example.label not in self.labels:
-                raise InputError(f"{row.where}: unknown label '{example.label}', expected one of {shown(self.labels)}")
+            if example.label is not None:
+                label = self.label_kind.check(example.label, self.labels, row.where)
+                example = dataclasses.replace(example, label=label)
             examples.append(example)
         if not examples:
             raise InputError(f"{self.path(data_dir, split)}: holds no example of task {self.name}")
@@ -146,71 +138,77 @@ class Task:
 
     def rows(self, data_dir: str, split: str) -> Iterator[Row]:
         """The rows of a split's file after its header."""
-        return read_rows(self.path(data_dir, split), split in self.headers)
+        return rows.read(self.path(data_dir, split), split in self.headers)
 
-    def save_labels(self, output_dir: str) -> str:
-        """Writes labels.json into the folder, so that a prediction knows the columns; returns its path."""
+    def labels_content(self) -> dict:
+        return {"task": self.name, "label_kind": self.label_kind.name, "labels": list(self.labels)}
+
+    def save_labels(self, output_dir: str, **settings: object) -> str:
+        """Writes labels.json into the folder, so that a prediction knows the columns; returns its path.
+
+        `settings` go in too: what a reader of the model must keep to.
+        """
         path = os.path.join(output_dir, LABELS_FILE)
-        content = {"task": self.name, "labels": list(self.labels)}
-        files.write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+        content = {**self.labels_content(), **settings}
+        files.write_json(path, content)
         return path
 
-    def load_labels(self, output_dir: str) -> tuple[str, ...] | None:
-        """The labels of the folder's labels.json, None if there is none. Raises InputError for a damaged one."""
-        path = os.path.join(output_dir, LABELS_FILE)
-        if not files.exists(path):
-            return None
-        try:
-            content = json.loads("\n".join(files.read_lines(path)))
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
-        labels = content.get("labels") if isinstance(content, dict) else None
-        if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-            raise InputError(f"{path}: 'labels' is {labels!r}, expected a list of names")
-        return tuple(labels)
-
-    def _check_training_file(self, data_dir: str, output_dir: str) -> None:
+    def _check_training_file(self, data_dir: str, model_dir: str) -> None:
         path = self.path(data_dir, "train")
         if not files.exists(path):
             raise InputError(
-                f"--output_dir: {os.path.join(output_dir, LABELS_FILE)} does not exist, and neither does {path}: "
+                f"--output_dir: {os.path.join(model_dir, LABELS_FILE)} does not exist, and neither does {path}: "
                 f"the labels of task {self.name} are unknown, expected a folder that --do_train has filled"
             )
 
 
-def shown(labels: Sequence[str]) -> str:
-    """Labels for a message; of hundreds only the first ten."""
-    return ", ".join(labels[:10]) + (f" ... ({len(labels)} labels)" if len(labels) > 10 else "")
+def read_labels_file(folder: str) -> dict | None:
+    """The content of the folder's labels.json, None if there is none. Raises InputError for a damaged one."""
+    path = os.path.join(folder, LABELS_FILE)
+    if not files.exists(path):
+        return None
+    content = {"label_kind": label_kinds.CLASS.name, **files.read_json(path)}
+    labels, kind = content.get("labels"), content["label_kind"]
+    if kind not in list(label_kinds.KINDS):  # a list, as a damaged file may have one here, is no key
+        raise InputError(f"{path}: 'label_kind' is {kind!r}, expected one of {', '.join(label_kinds.KINDS)}")
+    is_list = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    if not is_list or bool(labels) != label_kinds.KINDS[kind].has_classes:
+        raise InputError(f"{path}: 'labels' is {labels!r}, expected a list of names")
+    return content
 
 
-def read_rows(path: str, has_header: bool) -> Iterator[Row]:
-    """Yields the rows of a tab-separated file; quotation marks are text (PARITY 8).
-
-    One empty line at the very end is no row. Raises InputError with file and line for an empty line
-    elsewhere and for a field of more than 131072 characters.
-    """
-    header: Sequence[str] = ()
-    blank = None
-    for number, line in enumerate(files.read_lines(path)):
-        if blank is not None:
-            raise InputError(f"{path}:{blank + 1}: empty line, expected tab-separated columns")
-        if not line:
-            blank = number
-            continue
-        columns = line.split("\t")
-        if len(line) > FIELD_LIMIT and max(map(len, columns)) > FIELD_LIMIT:
-            size = max(map(len, columns))
-            raise InputError(f"{path}:{number + 1}: a field of {size} characters, expected at most {FIELD_LIMIT}")
-        if has_header and number == 0:
-            header = [name.strip() for name in columns]
-        else:
-            yield Row(path, number, columns, header)
+def described(content: Mapping) -> str:
+    """The labels of a labels.json, for a message."""
+    kind = content["label_kind"]
+    if kind == label_kinds.REGRESSION.name:
+        return "that are numbers"
+    return shown(content["labels"]) + (" (several at once)" if kind == label_kinds.MULTILABEL.name else "")
 
 
 def register(task: type[Task]) -> type[Task]:
-    """Class decorator: makes the task known under its `name`, in lower case."""
+    """Class decorator: makes the task known under its `name`, in lower case. Raises InputError for a taken one."""
+    owner = _TASKS.get(task.name.lower(), task)
+    if owner.__qualname__ != task.__qualname__:  # the same class anew, as when its file is read twice, is welcome
+        raise InputError(f"the name '{task.name}' is already that of the task {owner.__qualname__}")
     _TASKS[task.name.lower()] = task
     return task
+
+
+def load(path: str) -> None:
+    """Runs a Python file, so that the tasks it registers are known. Raises InputError for one that fails."""
+    files.check_readable(path, "--task_file")
+    specification = importlib.util.spec_from_file_location("task_file", path)
+    if specification is None:
+        raise InputError(f"--task_file: {path} is no Python file")
+    before = dict(_TASKS)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module  # where dataclasses look up the annotations of their fields
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:  # whatever a user's own code raises
+        raise InputError(f"--task_file: {path}: {type(error).__name__}: {error}") from error
+    if before == _TASKS:
+        raise InputError(f"--task_file: {path} registers no task, expected a class under @register")
 
 
 def known() -> list[str]:

@@ -3,7 +3,6 @@
 Whole batches are tokenized and laid out at once; no loop runs over tokens.
 """
 
-import collections
 import dataclasses
 import logging
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,9 @@ import numpy as np
 
 from bert import records
 from bert.errors import InputError
+from bert.tasks import label_kinds
 from bert.tasks.base import InputExample
+from bert.tasks.label_kinds import LabelKind
 from bert.tokenization import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,10 @@ SHOWN = 5  # examples shown in the log
 
 @dataclasses.dataclass(frozen=True)
 class EncodedBatch:
-    """The features of B examples, as arrays named like those of records.CLASSIFIER.
+    """The features of B examples, as arrays named like those of records.CLASSIFIER and its kin.
 
-    input_ids, input_mask, segment_ids int32 [B, S]; label_ids, is_real_example int32 [B];
-    lengths int64 [B]: WordPieces with [CLS] and [SEP], before truncation.
+    input_ids, input_mask, segment_ids int32 [B, S]; label_ids int32 or, of a regression, float32 [B, 1], of several
+    labels [B, C]; is_real_example int32 [B]; lengths int64 [B]: WordPieces with [CLS] and [SEP], before truncation.
     """
 
     input_ids: np.ndarray
@@ -46,30 +47,23 @@ class Statistics:
     padding: int
     max_seq_length: int
     lengths: np.ndarray
-    label_counts: dict[str, int]  # in label order; examples without a label are not counted
+    labels: str  # a line of their histogram, "" where there are none
 
     def describe(self) -> list[str]:
-        """Lines for the log: the lengths, what part max_seq_length cuts, the label histogram."""
+        """Lines for the log: the lengths, what part max_seq_length cuts, what would cut none, the label histogram."""
         p50, p95, p99 = np.percentile(self.lengths, [50, 95, 99], method="higher")
+        longest = self.lengths.max()
         cut = 100 * np.mean(self.lengths > self.max_seq_length)
         lines = [
-            f"  WordPieces an example: p50 {p50}, p95 {p95}, p99 {p99}, longest {self.lengths.max()}; "
+            f"  WordPieces an example: p50 {p50}, p95 {p95}, p99 {p99}, longest {longest}; "
             f"max_seq_length {self.max_seq_length} cuts {cut:.1f}%"
         ]
-        if any(self.label_counts.values()):
-            lines.append(f"  Labels: {self._histogram()}")
-        return lines
-
-    def _histogram(self) -> str:
-        """Labels with their counts, in label order; of many only the most and the least frequent."""
-        names = list(self.label_counts)
-        if len(names) > 2 * SHOWN:
-            names.sort(key=self.label_counts.get, reverse=True)
-            del names[SHOWN:-SHOWN]
-        counts = [f"{name}: {self.label_counts[name]}" for name in names]
-        if len(names) < len(self.label_counts):
-            counts.insert(SHOWN, f"... ({len(self.label_counts)} labels)")
-        return ", ".join(counts)
+        if cut:
+            fewer = f", {p99} would cut 1%" if self.max_seq_length < p99 < longest else ""
+            lines.append(f"  --max_seq_length={longest} would cut none{fewer}.")
+        elif longest < self.max_seq_length:
+            lines.append(f"  A shorter --max_seq_length={longest} would cut none either.")
+        return [*lines, f"  {self.labels}"] if self.labels else lines
 
 
 def write_records(
@@ -79,8 +73,9 @@ def write_records(
     tokenizer: Tokenizer,
     max_seq_length: int,
     pad_to_multiple: int = 1,
+    kind: LabelKind = label_kinds.CLASS,
 ) -> Statistics:
-    """Writes the examples, in order, to a TFRecord file of records.CLASSIFIER, atomically.
+    """Writes the examples, in order, to a TFRecord file of the kind's records, atomically.
 
     Padding records (all zero, is_real_example 0) follow until their number is a multiple of
     `pad_to_multiple`. Raises InputError for a max_seq_length that has no room for the special tokens.
@@ -93,36 +88,37 @@ def write_records(
             if start % LOG_EVERY == 0:
                 logger.info("Writing example %d of %d", start, len(examples))
             part = examples[start : start + BATCH]
-            batch = encode(part, labels, tokenizer, max_seq_length)
+            batch = encode(part, labels, tokenizer, max_seq_length, kind)
             lengths.append(batch.lengths)
             if start == 0:
-                _show(part, batch, labels, tokenizer)
-            yield from _serialize(batch)
-        yield from _serialize(padding_batch(padding, max_seq_length))
+                _show(part, batch, tokenizer)
+            yield from _serialize(batch, kind)
+        width = kind.ids([None], labels).shape[1]
+        yield from _serialize(padding_batch(padding, max_seq_length, width), kind)
 
     records.write(path, serialized())
-    counts = collections.Counter(example.label for example in examples)
     return Statistics(
         examples=len(examples),
         padding=padding,
         max_seq_length=max_seq_length,
         lengths=np.concatenate([np.zeros(0, np.int64), *lengths]),
-        label_counts={label: counts[label] for label in labels},
+        labels=kind.summary([example.label for example in examples], labels),
     )
 
 
 def encode(
-    examples: Sequence[InputExample], labels: Sequence[str], tokenizer: Tokenizer, max_seq_length: int
+    examples: Sequence[InputExample],
+    labels: Sequence[str],
+    tokenizer: Tokenizer,
+    max_seq_length: int,
+    kind: LabelKind = label_kinds.CLASS,
 ) -> EncodedBatch:
     """Encodes a batch of examples; an example without a label gets id 0, as the original's test sets have.
 
     An empty second text, or one without a WordPiece, makes a single text. Raises InputError for an unknown
     label, and for a max_seq_length below 2, or below 3 with a pair.
     """
-    ids_of = {label: i for i, label in enumerate(labels)} | {None: 0}
-    unknown = next((example for example in examples if example.label not in ids_of), None)
-    if unknown:
-        raise InputError(f"{unknown.guid}: unknown label '{unknown.label}', expected one of {', '.join(labels)}")
+    found = [None if example.label is None else kind.check(example.label, labels, example.guid) for example in examples]
     pieces, splits = tokenizer.encode([example.text_a for example in examples] + [e.text_b or "" for e in examples])
     a_starts, b_starts = np.split(splits[:-1], 2)
     a_sizes, b_sizes = np.split(np.diff(splits), 2)
@@ -147,7 +143,7 @@ def encode(
         input_ids=input_ids,
         input_mask=(position <= b_end).astype(np.int32),
         segment_ids=((position > a_end) & (position <= b_end)).astype(np.int32),
-        label_ids=np.array([ids_of[example.label] for example in examples], np.int32),
+        label_ids=kind.ids(found, labels),
         is_real_example=np.ones(len(examples), np.int32),
         lengths=lengths,
     )
@@ -168,11 +164,15 @@ def truncated_sizes(a_sizes: np.ndarray, b_sizes: np.ndarray, max_seq_length: in
     )
 
 
-def padding_batch(size: int, max_seq_length: int) -> EncodedBatch:
-    """`size` examples that weigh nothing: all features 0."""
+def padding_batch(size: int, max_seq_length: int, width: int = 1) -> EncodedBatch:
+    """`size` examples that weigh nothing, with `width` label_ids each: all features 0."""
     features = {name: np.zeros([size, max_seq_length], np.int32) for name in ("input_ids", "input_mask", "segment_ids")}
-    scalars = {name: np.zeros(size, np.int32) for name in ("label_ids", "is_real_example")}
-    return EncodedBatch(**features, **scalars, lengths=np.zeros(size, np.int64))
+    return EncodedBatch(
+        **features,
+        label_ids=np.zeros([size, width], np.int32),
+        is_real_example=np.zeros(size, np.int32),
+        lengths=np.zeros(size, np.int64),
+    )
 
 
 def check_room(max_seq_length: int, has_pair: bool) -> None:
@@ -183,19 +183,19 @@ def check_room(max_seq_length: int, has_pair: bool) -> None:
         raise InputError(f"--max_seq_length is {max_seq_length}, too short for {layout}, expected at least {needed}")
 
 
-def _serialize(batch: EncodedBatch) -> Iterator[bytes]:
+def _serialize(batch: EncodedBatch, kind: LabelKind) -> Iterator[bytes]:
     columns = {
         "input_ids": batch.input_ids.tolist(),
         "input_mask": batch.input_mask.tolist(),
         "segment_ids": batch.segment_ids.tolist(),
-        "label_ids": batch.label_ids[:, None].tolist(),
+        "label_ids": batch.label_ids.tolist(),
         "is_real_example": batch.is_real_example[:, None].tolist(),
     }
     for row in zip(*columns.values(), strict=True):
-        yield records.CLASSIFIER.serialize(dict(zip(columns, row, strict=True)))
+        yield kind.record_kind.serialize(dict(zip(columns, row, strict=True)))
 
 
-def _show(examples: Sequence[InputExample], batch: EncodedBatch, labels: Sequence[str], tokenizer: Tokenizer) -> None:
+def _show(examples: Sequence[InputExample], batch: EncodedBatch, tokenizer: Tokenizer) -> None:
     """Logs the first examples in the words that readers of the original's log look for (PARITY 3)."""
     for i, example in enumerate(examples[:SHOWN]):
         tokens = [tokenizer.vocabulary.tokens[j] for j in batch.input_ids[i, : batch.input_mask[i].sum()]]
@@ -204,4 +204,5 @@ def _show(examples: Sequence[InputExample], batch: EncodedBatch, labels: Sequenc
         logger.info("tokens: %s", " ".join(tokens))
         for name in ("input_ids", "input_mask", "segment_ids"):
             logger.info("%s: %s", name, " ".join(map(str, getattr(batch, name)[i])))
-        logger.info("label: %s (id = %d)", labels[batch.label_ids[i]], batch.label_ids[i])
+        if example.label is not None:
+            logger.info("label: %s (id = %s)", example.label, " ".join(map(str, batch.label_ids[i])))

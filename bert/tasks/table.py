@@ -1,61 +1,245 @@
-"""The `table` task: a user's own train.tsv, dev.tsv and test.tsv, with labels learned from the training file."""
+"""The `table` task: a user's own training, dev and test files, with labels learned from the training file."""
 
+import collections
+import dataclasses
+import os
+import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from bert import files
 from bert.errors import InputError
-from bert.tasks.base import InputExample, Row, Task, register
+from bert.tasks import label_kinds, rows
+from bert.tasks.base import InputExample, Task, register
+from bert.tasks.label_kinds import LabelKind
+from bert.tasks.rows import Row, shortened
 
-COLUMNS = ("id", "text", "text_b", "label")
+ENDINGS = tuple(f".{ending}{packed}" for ending in ("tsv", "csv", "txt", "jsonl") for packed in ("", ".gz"))
+
+
+@dataclasses.dataclass(frozen=True)
+class TableOptions:
+    """Where in the files what stands. A column is a name of the header, or a number counted from 1.
+
+    `text_b_column` and `id_column` None: the columns `text_b` and `id`, where the header names them.
+    """
+
+    train_file: str | None = None  # names in the data folder; None: train, dev, test with one of ENDINGS
+    dev_file: str | None = None
+    test_file: str | None = None
+    header: bool = True
+    text_column: str = "text"
+    text_b_column: str | None = None
+    label_column: str = "label"
+    id_column: str | None = None
+    label_kind: str = "auto"
+    label_separator: str = "|"
+    dev_fraction: float = 0.0  # above 0: this part of the training file is the dev set
+    dev_seed: int = 0
+
+    def file(self, split: str) -> str | None:
+        return getattr(self, f"{split}_file")
 
 
 @register
 class Table(Task):
-    """Tab-separated files whose header names `text`, `label` and, if wanted, `text_b` and `id`, in any order.
+    """Files of one's own: tab-separated (quotation marks are text), CSV or JSON lines, by their names.
 
-    Other columns are ignored. test.tsv needs no `label`; one that is there is not read. Space around a
-    label is not part of it.
+    Columns that nobody asks for are ignored. A test file needs no labels; those that are there are not read. Space
+    around a label is not part of it.
     """
 
     name = "table"
 
-    def example(self, row: Row, split: str) -> InputExample:
-        guid = row["id"] if "id" in row.header else f"{split}-{row.number}"
-        text_b = row["text_b"] if "text_b" in row.header else None
-        label = None if split == "test" else label_of(row)
-        return InputExample(guid, row["text"], text_b, label)
+    def __init__(self, options: TableOptions | None = None):
+        self.options = options or TableOptions()
+        self.label_kind = label_kinds.KINDS.get(self.options.label_kind)  # None: read from the data
+        self._dev_rows: frozenset[int] | None = None
+
+    @property
+    def knows_labels(self) -> bool:
+        return self.label_kind is not None and super().knows_labels
+
+    def path(self, data_dir: str, split: str) -> str:
+        """The file of a split. Raises InputError where there is none, or more than one could be meant."""
+        if split == "dev" and self.options.dev_fraction:
+            split = "train"
+        if self.options.file(split):
+            return os.path.join(data_dir, self.options.file(split))
+        paths = [os.path.join(data_dir, split + ending) for ending in ENDINGS]
+        found = [path for path in paths if files.exists(path)]
+        if len(found) > 1:
+            raise InputError(f"{', '.join(found)}: which is meant? Give --{split}_file")
+        return found[0] if found else paths[0]
 
     def rows(self, data_dir: str, split: str) -> Iterator[Row]:
         """The rows of a split. Raises InputError for a row that has not as many columns as the header."""
-        for row in super().rows(data_dir, split):
-            if row.number == 1:
-                check_header(row)
-            if len(row.columns) != len(row.header):
-                raise InputError(
-                    f"{row.where}: {len(row.columns)} columns, expected {len(row.header)} as in the header"
-                )
-            yield row
+        for index, row in enumerate(self._all_rows(data_dir, split)):
+            is_split = bool(self.options.dev_fraction) and split != "test"
+            if not is_split or (index in self._rows_for_dev(data_dir)) == (split == "dev"):
+                yield row
+
+    def example(self, row: Row, split: str) -> InputExample:
+        options = self.options
+        second = options.text_b_column or ("text_b" if "text_b" in row.header else None)
+        identity = options.id_column or ("id" if "id" in row.header else None)
+        label = None if split == "test" else self._label(row)
+        return InputExample(
+            guid=str(cell(row, identity, "id_column")) if identity else f"{split}-{row.number}",
+            text_a=text_of(row, options.text_column, "text_column"),
+            text_b=text_of(row, second, "text_b_column") if second else None,
+            label=label,
+        )
 
     def learn_labels(self, data_dir: str) -> tuple[str, ...]:
-        """The labels of train.tsv, sorted; by value if all are whole numbers. Raises InputError for fewer than two."""
-        labels = sorted({label_of(row) for row in self.rows(data_dir, "train")})
+        """The labels of the training file, sorted; by value if all are whole numbers. Settles `label_kind`.
+
+        Raises InputError for fewer than two labels, and for one that is not of the kind.
+        """
+        column = self.options.label_column
+        found = [(row.where, cell(row, column, "label_column")) for row in self._all_rows(data_dir, "train")]
+        if self.label_kind is None:
+            self.label_kind = kind_of([value for _, value in found], self.options.label_separator)
+        if not self.label_kind.has_classes:
+            for where, value in found:
+                self.label_kind.check(value, (), where)
+            return ()
+        labels = sorted({label for where, value in found for label in self._classes(value, where)})
         if len(labels) < 2:
-            found = f"only the label '{labels[0]}'" if labels else "no example"
-            raise InputError(f"{self.path(data_dir, 'train')}: holds {found}, expected at least two labels")
+            only = f"only the label '{labels[0]}'" if labels else "no example"
+            raise InputError(f"{self.path(data_dir, 'train')}: holds {only}, expected at least two labels")
         if all(re.fullmatch(r"[+-]?[0-9]+", label) for label in labels):
             labels.sort(key=int)
         return tuple(labels)
 
+    def take_labels(self, stored: Mapping) -> None:
+        """Takes up labels and kind of the labels.json of a trained model."""
+        self.label_kind = self.label_kind or label_kinds.KINDS[stored["label_kind"]]
+        self.labels = tuple(stored["labels"])
 
-def label_of(row: Row) -> str:
-    label = row["label"].strip()
-    if not label:
-        raise InputError(f"{row.where}: the label is empty, expected the name of a class")
-    return label
+    def _label(self, row: Row) -> label_kinds.Label:
+        value = cell(row, self.options.label_column, "label_column")
+        if self.label_kind is label_kinds.REGRESSION:
+            return value if label_kinds.as_number(value) is not None else str(value)
+        found = self._classes(value, row.where)
+        return found if self.label_kind is label_kinds.MULTILABEL else found[0]
+
+    def _classes(self, value: object, where: str) -> tuple[str, ...]:
+        """The classes that a cell names. Raises InputError for what names none, or several where one is wanted."""
+        several = self.label_kind is label_kinds.MULTILABEL
+        if isinstance(value, (list, tuple)) and several:
+            return tuple(dict.fromkeys(class_name(part, where) for part in value))
+        if several and isinstance(value, str):
+            parts = (part.strip() for part in value.split(self.options.label_separator))
+            return tuple(dict.fromkeys(part for part in parts if part))
+        return (class_name(value, where),)
+
+    def _all_rows(self, data_dir: str, split: str) -> Iterator[Row]:
+        path = self.path(data_dir, split)
+        first = None
+        for row in rows.read(path, self.options.header):
+            if first is None:
+                first = row
+                check_header(row)
+            if not rows.is_json(path) and len(row.columns) != len(row.header or first.columns):
+                expected = "as in the header" if row.header else f"as in line {first.number + 1}"
+                raise InputError(
+                    f"{row.where}: {len(row.columns)} columns, expected {len(row.header or first.columns)} {expected}"
+                )
+            yield row
+
+    def _rows_for_dev(self, data_dir: str) -> frozenset[int]:
+        """Which rows of the training file are the dev set. Raises InputError where the fraction makes none."""
+        if self._dev_rows is None:
+            if not self.knows_labels:
+                self.labels = self.learn_labels(data_dir)
+            strata = [self._stratum(row) for row in self._all_rows(data_dir, "train")]
+            fraction = self.options.dev_fraction
+            self._dev_rows = stratified(strata, fraction, self.options.dev_seed)
+            if not self._dev_rows:
+                path = self.path(data_dir, "train")
+                raise InputError(f"--dev_fraction={fraction} of the {len(strata)} rows of {path} is no row")
+        return self._dev_rows
+
+    def _stratum(self, row: Row) -> tuple[str, ...] | float:
+        label = self._label(row)
+        if not self.label_kind.has_classes:
+            return self.label_kind.check(label, (), row.where)
+        return (label,) if isinstance(label, str) else tuple(sorted(label))
+
+
+def kind_of(values: Iterable[object], separator: str) -> LabelKind:
+    """What the cells of a label column are: numbers if one of them has a fraction, several labels if one is a list or
+    has the separator, else one class each."""
+    values = list(values)
+    numbers = [label_kinds.as_number(value) for value in values]
+    if values and None not in numbers and any(not number.is_integer() for number in numbers):
+        return label_kinds.REGRESSION
+    if any(isinstance(value, list) or (isinstance(value, str) and separator in value) for value in values):
+        return label_kinds.MULTILABEL
+    return label_kinds.CLASS
+
+
+def stratified(strata: Sequence[tuple[str, ...]] | Sequence[float], fraction: float, seed: int) -> frozenset[int]:
+    """Draws `fraction` of the indices, of each stratum its share; a stratum is what classes a row has, or its number.
+
+    Rows are shuffled and sorted by stratum; then every (1 / fraction)-th is taken, from a random place on: no stratum
+    is too small for it, and numbers are drawn evenly over their range. The last row that has some class stays behind.
+    """
+    chance = random.Random(seed)
+    order = list(range(len(strata)))
+    chance.shuffle(order)
+    order.sort(key=lambda index: strata[index])
+    start = chance.random()
+    classes = [stratum if isinstance(stratum, tuple) else () for stratum in strata]
+    left = collections.Counter(name for names in classes for name in names)
+    drawn = set()
+    for place, index in enumerate(order):
+        is_due = int(place * fraction + start) < int((place + 1) * fraction + start)
+        if is_due and all(left[name] > 1 for name in classes[index]):
+            drawn.add(index)
+            left.subtract(classes[index])
+    return frozenset(drawn)
+
+
+def cell(row: Row, column: str, flag: str) -> object:
+    """A cell by the column's name, or by its number counted from 1. Raises InputError naming file, line and flag."""
+    if column in row.header:
+        return row[column]
+    if re.fullmatch("[1-9][0-9]*", column) and not rows.is_json(row.path):
+        return row[int(column) - 1]
+    if not row.header and not rows.is_json(row.path):
+        raise InputError(f"--{flag} is '{column}', but with --header=false columns have numbers, counted from 1")
+    return row[column]  # raises what says which columns there are
+
+
+def text_of(row: Row, column: str, flag: str) -> str:
+    text = cell(row, column, flag)
+    if not isinstance(text, str):
+        raise InputError(f"{row.where}: '{column}' is {shortened(text)}, expected a text")
+    return text
+
+
+def class_name(value: object, where: str) -> str:
+    """The class a cell or an entry of a list names. Raises InputError for one that names none."""
+    if isinstance(value, (list, dict)):
+        raise InputError(f"{where}: the label is {shortened(value)}, expected the name of one class")
+    name = "" if value is None else str(value).strip()
+    if not name:
+        raise InputError(f"{where}: the label is empty, expected the name of a class")
+    return name
 
 
 def check_header(row: Row) -> None:
-    """Raises InputError for a column of ours that the header names twice."""
-    for name in COLUMNS:
-        if row.header.count(name) > 1:
+    """Raises InputError for a column that the header names twice."""
+    for name in row.header:
+        if name and row.header.count(name) > 1:
             raise InputError(f"{row.path}:1: the header names '{name}' {row.header.count(name)} times, expected once")
+
+
+def check_unused(options: TableOptions, task: str) -> None:
+    """Raises InputError for an option that only the table task knows."""
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if value != field.default:
+            raise InputError(f"--{field.name} is {value}, but only --task_name=table reads it, not {task}")

@@ -11,7 +11,8 @@ import numpy as np
 
 from bert import files
 from bert.errors import InputError
-from bert.tasks.base import Task, shown
+from bert.tasks.base import Task
+from bert.tasks.label_kinds import shown
 from bert.tasks.tagging import schemes
 
 DOCUMENT_START = "-DOCSTART-"

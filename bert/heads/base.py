@@ -1,0 +1,112 @@
+"""What every model here shares: an encoder, a head on it, and the questions the training loop asks.
+
+    outputs  = model(batch, seed=seed)            no seed: no dropout
+    weights  = model.loss_weights(batch)          name -> what the loss term of that name is divided by
+    terms    = model.loss_terms(batch, outputs)   name -> Mean; the loss is the sum of their means
+    measures = model.measures(batch, outputs)     name -> Mean, only to look at
+
+A model is a Keras model with an empty name, so that its variables' paths are the checkpoint's names. A `Mean` is a
+sum and a weight, never a quotient: batches, devices and accumulated steps add up exactly.
+"""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from bert.config import BertConfig
+from bert.modeling import BertModel, initializer
+
+CLASSIFIER_STDDEV = 0.02  # the original's, whatever the config's initializer_range (PARITY 9)
+CLASSIFIER_DROPOUT = 0.1  # on the pooled output, whatever the config's rates (PARITY 9)
+
+
+class Mean(NamedTuple):
+    """A weighted mean in two parts, float32 scalars: sum / (weight + epsilon)."""
+
+    sum: tf.Tensor
+    weight: tf.Tensor
+    epsilon: float = 0.0
+
+    @property
+    def value(self) -> tf.Tensor:
+        return tf.math.divide_no_nan(self.sum, self.weight + self.epsilon)
+
+
+def weighted(values: tf.Tensor, weights: tf.Tensor, epsilon: float = 0.0) -> Mean:
+    """The mean of `values` under `weights`, two tensors of one shape."""
+    values = tf.cast(values, tf.float32)
+    return Mean(tf.reduce_sum(values * weights), tf.reduce_sum(weights), epsilon)
+
+
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """-log softmax(logits)[label] per row; logits [..., C], labels int32 [...]."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=tf.cast(logits, tf.float32))
+
+
+def correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """1.0 where the largest logit is the label's, else 0.0."""
+    return tf.cast(tf.equal(tf.argmax(logits, axis=-1, output_type=labels.dtype), labels), tf.float32)
+
+
+class ProjectedClasses(keras.layers.Layer):
+    """x · Wᵀ + b with W [C, H], as the original's heads hold it: variables `output_weights`, `output_bias`."""
+
+    def __init__(self, classes: int, stddev: float, **kwargs):
+        super().__init__(**kwargs)
+        self.classes, self.stddev = classes, stddev
+
+    def build(self, input_shape):
+        self.output_weights = self.add_weight(
+            shape=(self.classes, input_shape[-1]), initializer=initializer(self.stddev), name="output_weights"
+        )
+        self.output_bias = self.add_weight(shape=(self.classes,), initializer="zeros", name="output_bias")
+        self.built = True
+
+    def call(self, x):
+        return tf.nn.bias_add(tf.matmul(x, self.output_weights, transpose_b=True), self.output_bias)
+
+
+class Model(keras.Model):
+    """What the models here share: an encoder and a config that goes into `.keras` files."""
+
+    def __init__(self, config: BertConfig | dict, name: str = "", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.config = config if isinstance(config, BertConfig) else BertConfig.from_dict(config)
+        self.bert = BertModel(self.config)
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def get_config(self):
+        return {"config": self.config.to_dict()}
+
+    def build(self, input_shape=None):
+        if not self.built:
+            self.bert.build()
+            self.build_head()
+            self.built = True
+
+    def build_head(self) -> None:
+        """Creates the variables of what stands on the encoder."""
+        raise NotImplementedError
+
+    def get_build_config(self):
+        return {}
+
+    def build_from_config(self, config):
+        self.build()
+
+    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+        """The weights of the loss terms, known before the model has run: each real row weighs 1."""
+        return {name: tf.reduce_sum(batch["is_real_example"]) for name in self.chance_losses}
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        """Loss term -> what it is, in nats, for a model that guesses."""
+        raise NotImplementedError
+
+    def dropout_seed(self, training: bool, seed: tf.Tensor | None) -> tf.Tensor | None:
+        """The seed given, or where Keras's `fit` trains without one, the next of a generator."""
+        return tf.cast(self.seed_generator.next(), tf.int32) if training and seed is None else seed
+
+    def encode(self, batch, positions=None, seed=None):
+        return self.bert(batch["input_ids"], batch["input_mask"], batch["segment_ids"], positions=positions, seed=seed)

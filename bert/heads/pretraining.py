@@ -1,0 +1,114 @@
+"""Masked LM and next sentence, the two heads of pre-training (section 3.1)."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from bert.config import BertConfig
+from bert.heads.base import Mean, Model, ProjectedClasses, correct, cross_entropy, weighted
+from bert.modeling import Dense, LayerNormalization
+
+
+class Transform(keras.layers.Layer):
+    """The masked LM head's own projection before the vocabulary."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = Dense(config.hidden_size, config.initializer_range, config.activation, name="dense")
+        self.normalization = LayerNormalization(name="LayerNorm")
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.normalization.build(input_shape)
+        self.built = True
+
+    def call(self, x):
+        return self.normalization(self.dense(x))
+
+
+class MaskedLanguageModel(keras.layers.Layer):
+    """Scores of every WordPiece at a hidden position; the output matrix is the word embedding table."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.transform = Transform(config, name="transform")
+
+    def build(self, input_shape):
+        self.transform.build(input_shape)
+        self.output_bias = self.add_weight(shape=(self.config.vocab_size,), initializer="zeros", name="output_bias")
+        self.built = True
+
+    def call(self, x, word_embeddings):
+        return tf.nn.bias_add(tf.matmul(self.transform(x), word_embeddings, transpose_b=True), self.output_bias)
+
+
+class PretrainingHeads(keras.layers.Layer):
+    """The folder `cls` of a pre-training checkpoint: both heads."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = config.hidden_size
+        self.masked_lm = MaskedLanguageModel(config, name="predictions")
+        self.next_sentence = ProjectedClasses(2, config.initializer_range, name="seq_relationship")
+
+    def build(self, input_shape=None):
+        self.masked_lm.build((None, self.hidden_size))
+        self.next_sentence.build((None, self.hidden_size))
+        self.built = True
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class PretrainingModel(Model):
+    """Masked LM and next sentence (section 3.1): batch features of `records.PRETRAINING` plus `is_real_example` [B]."""
+
+    reported = ("masked_lm_loss", "next_sentence_loss", "masked_lm_accuracy", "next_sentence_accuracy")
+
+    def __init__(self, config: BertConfig | dict, **kwargs):
+        super().__init__(config, **kwargs)
+        self.heads = PretrainingHeads(self.config, name="cls")
+        self.build()
+
+    def build_head(self):
+        self.heads.build()
+
+    def call(self, batch, training=False, seed=None):
+        """Returns `masked_lm_logits` [B * P, V] and `next_sentence_logits` [B, 2]."""
+        seed = self.dropout_seed(training, seed)
+        masked = batch["masked_lm_positions"]  # [B, P]
+        positions = tf.concat([tf.zeros_like(masked[:, :1]), masked], axis=1)  # [B, 1 + P], [CLS] first
+        encoded = self.encode(batch, positions=positions, seed=seed)
+        hidden = tf.reshape(encoded["sequence_output"][:, 1:], [-1, self.config.hidden_size])  # [B * P, H]
+        return {
+            "masked_lm_logits": self.heads.masked_lm(hidden, self.bert.embeddings.word_embeddings),
+            "next_sentence_logits": self.heads.next_sentence(encoded["pooled_output"]),
+        }
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        return {"masked_lm_loss": math.log(self.config.vocab_size), "next_sentence_loss": math.log(2)}
+
+    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+        return {**super().loss_weights(batch), "masked_lm_loss": tf.reduce_sum(self._targets(batch)[1])}
+
+    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+        ids, weights, next_sentence, real = self._targets(batch)
+        return {
+            # A batch without any masked position must not divide by zero: PARITY 9 gives the 1e-5.
+            "masked_lm_loss": weighted(cross_entropy(outputs["masked_lm_logits"], ids), weights, epsilon=1e-5),
+            "next_sentence_loss": weighted(cross_entropy(outputs["next_sentence_logits"], next_sentence), real),
+        }
+
+    def measures(self, batch, outputs) -> dict[str, Mean]:
+        ids, weights, next_sentence, real = self._targets(batch)
+        return {
+            "masked_lm_accuracy": weighted(correct(outputs["masked_lm_logits"], ids), weights),
+            "next_sentence_accuracy": weighted(correct(outputs["next_sentence_logits"], next_sentence), real),
+        }
+
+    def _targets(self, batch):
+        real = batch["is_real_example"]  # [B]
+        weights = batch["masked_lm_weights"] * real[:, tf.newaxis]  # [B, P]
+        ids = tf.reshape(batch["masked_lm_ids"], [-1])  # [B * P]
+        return ids, tf.reshape(weights, [-1]), batch["next_sentence_labels"][:, 0], real

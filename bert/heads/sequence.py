@@ -1,0 +1,142 @@
+"""One answer per sequence (figure 4, a and b): a class, several classes at once, or a number."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from bert.config import BertConfig
+from bert.heads.base import (
+    CLASSIFIER_DROPOUT,
+    CLASSIFIER_STDDEV,
+    Mean,
+    Model,
+    ProjectedClasses,
+    correct,
+    cross_entropy,
+    weighted,
+)
+from bert.modeling import Dropout
+
+
+class SequenceModel(Model):
+    """What the three share: the pooled output, dropout, and a projection to `size` logits."""
+
+    def __init__(self, config: BertConfig | dict, size: int, **kwargs):
+        super().__init__(config, **kwargs)
+        self.dropout = Dropout(CLASSIFIER_DROPOUT, name="classifier_dropout")
+        self.projection = ProjectedClasses(size, CLASSIFIER_STDDEV, name="")  # variables at the root
+        self.build()
+
+    def build_head(self):
+        self.dropout.build((None, self.config.hidden_size))
+        self.projection.build((None, self.config.hidden_size))
+
+    def call(self, batch, training=False, seed=None):
+        """Returns `logits` float32 [B, size]."""
+        seed = self.dropout_seed(training, seed)
+        first = tf.zeros_like(batch["input_ids"][:, :1])  # [B, 1]
+        pooled = self.encode(batch, positions=first, seed=seed)["pooled_output"]  # [B, H]
+        return {"logits": tf.cast(self.projection(self.dropout(pooled, seed=seed)), tf.float32)}
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class SequenceClassifier(SequenceModel):
+    """One class of C per sequence: batch features of `records.CLASSIFIER`.
+
+    `class_weights`, C numbers, say how much an example of each class weighs in the loss: its mean is then
+    Σ weight · loss / Σ weight.
+    """
+
+    reported = ("accuracy",)
+
+    def __init__(self, config: BertConfig | dict, classes: int, class_weights: Sequence[float] | None = None, **kwargs):
+        super().__init__(config, classes, **kwargs)
+        self.classes = classes
+        self.class_weights = None if class_weights is None else tuple(map(float, class_weights))
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        return {"cross_entropy": math.log(self.classes)}
+
+    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+        return {"cross_entropy": tf.reduce_sum(self._weights(batch))}
+
+    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+        losses = cross_entropy(outputs["logits"], batch["label_ids"][:, 0])  # [B]
+        return {"cross_entropy": weighted(losses, self._weights(batch))}
+
+    def measures(self, batch, outputs) -> dict[str, Mean]:
+        return {"accuracy": weighted(correct(outputs["logits"], batch["label_ids"][:, 0]), batch["is_real_example"])}
+
+    def _weights(self, batch) -> tf.Tensor:
+        """What each row weighs in the loss, [B]."""
+        if self.class_weights is None:
+            return batch["is_real_example"]
+        return batch["is_real_example"] * tf.gather(self.class_weights, batch["label_ids"][:, 0])
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes, "class_weights": self.class_weights}
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class MultiLabelClassifier(SequenceModel):
+    """Any of C classes per sequence, each a decision of its own: batch features of `records.MULTI_LABEL`.
+
+    The loss of an example is the mean of its C binary cross entropies. `class_weights`, C numbers, multiply the
+    part of those that have the class.
+    """
+
+    reported = ("accuracy",)
+
+    def __init__(self, config: BertConfig | dict, classes: int, class_weights: Sequence[float] | None = None, **kwargs):
+        super().__init__(config, classes, **kwargs)
+        self.classes = classes
+        self.class_weights = None if class_weights is None else tuple(map(float, class_weights))
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        return {"binary_cross_entropy": math.log(2)}
+
+    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+        losses = tf.nn.weighted_cross_entropy_with_logits(
+            labels=tf.cast(batch["label_ids"], tf.float32),
+            logits=outputs["logits"],
+            pos_weight=tf.constant(self.class_weights or 1.0),
+        )  # [B, C]
+        return {"binary_cross_entropy": weighted(tf.reduce_mean(losses, axis=1), batch["is_real_example"])}
+
+    def measures(self, batch, outputs) -> dict[str, Mean]:
+        """`accuracy`: the share of rows with all classes right."""
+        right = tf.equal(outputs["logits"] > 0, batch["label_ids"] > 0)  # [B, C]
+        return {"accuracy": weighted(tf.reduce_all(right, axis=1), batch["is_real_example"])}
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes, "class_weights": self.class_weights}
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class Regressor(SequenceModel):
+    """A number per sequence: batch features of `records.REGRESSION`; the loss is the squared error."""
+
+    reported = ()
+
+    def __init__(self, config: BertConfig | dict, label_variance: float = math.nan, **kwargs):
+        super().__init__(config, 1, **kwargs)
+        self.label_variance = label_variance
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        """The loss of a model that always answers the mean of the labels."""
+        return {"squared_error": self.label_variance}
+
+    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+        errors = tf.math.squared_difference(outputs["logits"], batch["label_ids"])[:, 0]  # [B]
+        return {"squared_error": weighted(errors, batch["is_real_example"])}
+
+    def measures(self, batch, outputs) -> dict[str, Mean]:
+        return {}
+
+    def get_config(self):
+        return {**super().get_config(), "label_variance": self.label_variance}

@@ -1,0 +1,65 @@
+"""Where an answer starts and ends (figure 4, c)."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from bert.config import BertConfig
+from bert.heads.base import CLASSIFIER_STDDEV, Mean, Model, ProjectedClasses, correct, cross_entropy, weighted
+
+
+class SpanHeads(keras.layers.Layer):
+    """The folder `cls` of a question answering checkpoint: scores of a start and of an end, at every position."""
+
+    def __init__(self, config: BertConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = config.hidden_size
+        self.squad = ProjectedClasses(2, CLASSIFIER_STDDEV, name="squad")
+
+    def build(self, input_shape=None):
+        self.squad.build((None, self.hidden_size))
+        self.built = True
+
+    def call(self, x):
+        shape = tf.shape(x)  # [B, S, H]
+        logits = tf.reshape(self.squad(tf.reshape(x, [-1, self.hidden_size])), [shape[0], shape[1], 2])
+        return tf.unstack(logits, axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class SpanModel(Model):
+    """Where an answer starts and ends (figure 4, c): batch features of `records.SQUAD_TRAINING` or SQUAD_PREDICTION."""
+
+    reported = ("exact_spans",)
+
+    def __init__(self, config: BertConfig | dict, **kwargs):
+        super().__init__(config, **kwargs)
+        self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (PARITY 9)
+        self.heads = SpanHeads(self.config, name="cls")
+        self.build()
+
+    def build_head(self):
+        self.heads.build()
+
+    def call(self, batch, training=False, seed=None):
+        """Returns `start_logits` and `end_logits`, [B, S], and `unique_ids` [B]."""
+        sequence = self.encode(batch, seed=self.dropout_seed(training, seed))["sequence_output"]
+        start, end = self.heads(sequence)
+        logits = {"start_logits": tf.cast(start, tf.float32), "end_logits": tf.cast(end, tf.float32)}
+        return {**logits, "unique_ids": batch["unique_ids"][:, 0]}
+
+    @property
+    def chance_losses(self) -> dict[str, float]:
+        return {"span_loss": math.log(self.config.max_position_embeddings)}
+
+    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+        # Like the original's, the softmax runs over all positions the batch has, padding and question among them.
+        start = cross_entropy(outputs["start_logits"], batch["start_positions"][:, 0])
+        end = cross_entropy(outputs["end_logits"], batch["end_positions"][:, 0])
+        return {"span_loss": weighted((start + end) / 2.0, batch["is_real_example"])}
+
+    def measures(self, batch, outputs) -> dict[str, Mean]:
+        start = correct(outputs["start_logits"], batch["start_positions"][:, 0])
+        end = correct(outputs["end_logits"], batch["end_positions"][:, 0])
+        return {"exact_spans": weighted(start * end, batch["is_real_example"])}
