@@ -138,14 +138,17 @@ def model_folder(settings: Settings) -> str:
 
 
 def check_model_folder(settings: Settings, tokenizer) -> None:
-    """Raises InputError where the labels.json of the model that is judged tells of another vocabulary or casing."""
+    """Raises InputError where the labels.json beside --init_checkpoint tells of another vocabulary or casing.
+
+    What lies in the output folder itself is compared by `runs.start`.
+    """
     from bert.tasks import base
 
     folder = model_folder(settings)
-    stored = base.read_labels_file(folder) or {}
+    stored = base.read_labels_file(folder) if folder != settings.output_dir else None
     ours = {"vocab_sha256": tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
     for name, value in ours.items():
-        if stored.get(name, value) != value:
+        if (stored or {}).get(name, value) != value:
             raise InputError(
                 f"{os.path.join(folder, base.LABELS_FILE)}: the model was trained with {name} {stored[name]}, "
                 f"this run has {value} (--vocab_file={settings.vocab_file})"

@@ -108,8 +108,11 @@ def start(
             f"nothing to evaluate: no checkpoint in --output_dir={settings.output_dir}, and no --init_checkpoint"
         )
     files.make_folder(trainer.output_dir)
-    stored = json.dumps({**identity, "settings": dataclasses.asdict(settings)}, indent=2, sort_keys=True)
-    files.write_text(os.path.join(trainer.output_dir, RUN_FILE), stored + "\n")
+    # What an earlier command knew and this one does not, such as the dev fraction of the training, stays.
+    run_file = os.path.join(settings.output_dir, RUN_FILE)
+    earlier = files.read_json(run_file) if files.exists(run_file) else {}
+    stored = {**earlier, **identity, "settings": dataclasses.asdict(settings)}
+    files.write_json(os.path.join(trainer.output_dir, RUN_FILE), stored)
     parameters = sum(int(np.prod(variable.shape)) for variable in model.weights)
     logger.info("Model: %s parameters. Devices: %s.", f"{parameters:,}", distribution.describe(strategy))
     return trainer

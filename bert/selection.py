@@ -24,7 +24,7 @@ def best_checkpoints(folder: str) -> checkpoint.CheckpointFolder:
 
 
 class Selection:
-    """The evaluations of a run, the best of them by `metric` (losses: the lowest), and the folder `best`.
+    """The evaluations of a run, the best of them by `metric` (losses and errors: the lowest), and the folder `best`.
 
     `patience` evaluations in a row without a better one are enough; 0 means never. `output_dir` is where this process
     may write, `folder` where the run lies.
@@ -32,7 +32,7 @@ class Selection:
 
     def __init__(self, folder: str, metric: str, patience: int = 0, start_step: int = 0, output_dir: str | None = None):
         self.metric, self.patience = metric, patience
-        self.sign = -1.0 if metric.endswith(("loss", "cross_entropy")) else 1.0
+        self.sign = -1.0 if metric.endswith(("loss", "cross_entropy", "error")) else 1.0
         self.checkpoints = best_checkpoints(folder)
         path = os.path.join(output_dir or folder, EVALUATIONS_FILE)
         self.lines = JsonLines(path, start_step, earlier=os.path.join(folder, EVALUATIONS_FILE))

@@ -46,7 +46,7 @@ class Steps:
 
         def evaluate_replica(batch):
             outputs = self.model(batch)
-            terms = self.model.loss_terms(batch, outputs)
+            terms = self.model.evaluation_terms(batch, outputs)
             pairs = _summed({**terms, **self.model.measures(batch, outputs)})
             return pairs, tf.add_n([pairs[name].value for name in terms]), outputs if keep_outputs else {}
 

@@ -1,14 +1,20 @@
-"""The benchmark of training steps: that its tables print, and that it counts operations rightly."""
+"""The benchmarks: that their tables print, and that they count and compare rightly."""
 
+import dataclasses
 import importlib.util
+import json
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from benchmarks import alternating, operations, train_step
+from benchmarks import alternating, operations, quality, quality_table, train_step
+from benchmarks.peers import fine_tune_with_transformers
+from bert import checkpoint
 from bert.config import BertConfig
+from bert.errors import InputError
 from tests import commands
 
 SCRIPT = commands.TESTS.parent / "benchmarks" / "train_step.py"
@@ -26,6 +32,14 @@ def rows_of(table: str) -> list[list[str]]:
     """The cells of a table's lines, header and rule left out."""
     lines = [line for line in table.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def write_mrpc(folder, split: str, rows: int) -> None:
+    """Writes a file of MRPC's columns to the folder MRPC."""
+    lines = ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"]
+    lines += [f"{i % 2}\t{i}\t{i}\t{'a dog ' * (1 + i % 3)}\tthe man" for i in range(rows)]
+    (folder / "MRPC").mkdir(exist_ok=True)
+    (folder / "MRPC" / f"{split}.tsv").write_text("\n".join(lines) + "\n")
 
 
 def test_operations_counted_by_hand():
@@ -61,10 +75,8 @@ def test_tables_without_peers(tmp_path):
 
 @pytest.mark.slow
 def test_rows_of_mrpc_and_of_pretraining(tmp_path):
-    lines = ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"]
-    lines += [f"{i % 2}\t{i}\t{i}\t{'a dog ' * (1 + i % 3)}\tthe man" for i in range(16)]
-    (tmp_path / "train.tsv").write_text("\n".join(lines) + "\n")
-    files = {"mrpc_dir": tmp_path, "vocab_file": commands.VOCABULARY}
+    write_mrpc(tmp_path, "train", 16)
+    files = {"mrpc_dir": tmp_path / "MRPC", "vocab_file": commands.VOCABULARY}
     done = run(tmp_path, parts="mrpc,pretraining,share", mrpc_batches=2, **files)
     assert done.returncode == 0, done.stderr
     names = [[row[0] for row in rows_of(table)] for table in done.stdout.split("### ")[1:]]
@@ -112,3 +124,120 @@ def test_a_peer_without_its_package_is_left_out(capsys):
     program = alternating.Program("transformers", "with_transformers.py", sys.executable, {}, steps=1)
     assert alternating.measure([program], rounds=1) == {}
     assert "transformers: left out" in capsys.readouterr().err
+
+
+def quality_bench(folder, **flags) -> quality.Bench:
+    """Of a model that is only a file: enough for a bench that runs nothing."""
+    (folder / "bert_model.ckpt.data-00000-of-00001").write_bytes(b"weights")
+    settings = quality.Settings(model_dir=str(folder), work_dir=str(folder / "work"), **flags)
+    return quality.Bench(settings)
+
+
+def store(bench: quality.Bench, name: str, seconds: float, **measures: float) -> None:
+    took = {"seconds": seconds, "cpu_seconds": 2 * seconds, "other_cpu_seconds": 0.0}
+    settings = bench.run_settings(name.rsplit("-", 2)[0])
+    result = {**took, "settings": settings, "measures": measures, "versions": {"torch": "2"}}
+    (bench.work_dir / f"{name}.json").write_text(json.dumps(result))
+
+
+def test_quality_table_of_stored_results(tmp_path, capsys):
+    bench = quality_bench(tmp_path, programs="")
+    store(bench, "mrpc-1-ours", 10, accuracy=0.8, f1=0.9)
+    store(bench, "mrpc-2-ours", 20, accuracy=0.82, f1=0.9)
+    store(bench, "mrpc-1-transformers", 30, accuracy=0.8, f1=0.91)
+    store(bench, "sts-b-1-ours", 8, pearson=0.7, spearman=0.6)
+    quality.main(bench.settings)
+    table = capsys.readouterr().out
+    assert rows_of(table) == [
+        ["MRPC", "accuracy", "0.810 ± 0.014 (0.800, 0.820)", "0.800", "+0.010", "15", "30", "2.00", "30", "60", "2.00"],
+        ["MRPC", "F1", "0.900 ± 0.000 (0.900, 0.900)", "0.910", "-0.010", *[""] * 6],
+        ["STS-B", "Pearson", "0.700", "-", "-", "8", "-", "-", "16", "-", "-"],
+        ["STS-B", "Spearman", "0.600", "-", "-", *[""] * 6],
+    ]
+
+
+@pytest.mark.slow
+def test_quality_of_ours(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(quality.TASKS, "mrpc", dataclasses.replace(quality.TASKS["mrpc"], seeds=(1,)))
+    commands.write_config(tmp_path)
+    (tmp_path / "vocab.txt").write_bytes(commands.VOCABULARY.read_bytes())
+    checkpoint.write_variables(str(tmp_path / "bert_model.ckpt"), {"bert/pooler/dense/bias": np.zeros(32, np.float32)})
+    write_mrpc(tmp_path, "train", 16)
+    write_mrpc(tmp_path, "dev", 8)
+    work_dir = tmp_path / "work"
+    flags = {"model_dir": str(tmp_path), "work_dir": str(work_dir), "glue_dir": str(tmp_path), "tasks": "mrpc"}
+    settings = quality.Settings(**flags, train_batch_size=4)
+    quality.main(settings)
+    result = json.loads((work_dir / "mrpc-1-ours.json").read_text())
+    reported = commands.results(work_dir / "mrpc-1-ours")
+    assert result["steps"] == 12
+    assert result["measures"] == {name: float(reported[f"eval_{name}"]) for name in ("accuracy", "f1")}
+    assert result["seconds"] > 1
+    assert result["cpu_seconds"] > 1
+    first = capsys.readouterr()
+    quality.main(settings)
+    again = capsys.readouterr()
+    assert "mrpc-1-ours: running" in first.err
+    assert "running" not in again.err
+    assert again.out == first.out
+
+
+def test_quality_runs_what_has_no_result(tmp_path, capsys):
+    bench = quality_bench(tmp_path, glue_dir="glue", banking77_dir="banking77")
+    store(bench, "mrpc-1-ours", 10, accuracy=0.8, f1=0.9)
+    names = ["cola-1-ours", "sts-b-1-ours", "banking77-1-ours", "mrpc-2-ours", "mrpc-3-ours"]
+    assert [run.name for run in bench.runs_to_do()] == names
+    assert "transformers: left out, no Python is given for it" in capsys.readouterr().err
+
+
+def test_quality_without_packages_or_files(tmp_path, capsys):
+    if importlib.util.find_spec("torch"):
+        pytest.skip("torch is installed here")
+    bench = quality_bench(tmp_path, programs="transformers", torch_python=sys.executable, glue_dir="glue")
+    assert bench.runs_to_do() == []
+    said = capsys.readouterr().err
+    assert f"transformers: left out, {sys.executable} has no package torch" in said
+    assert "banking77: not run, --banking77_dir is not given" in said
+
+
+def test_quality_results_of_other_settings_are_not_mixed(tmp_path):
+    store(quality_bench(tmp_path, learning_rate=5e-5), "cola-1-ours", 10, matthews=0.5)
+    with pytest.raises(InputError, match=r"cola-1-ours.json: was made with learning_rate 5e-05, now it is 0.0001"):
+        quality_bench(tmp_path).results()
+
+
+def test_quality_measures_counted_by_hand():
+    # Of the second label, "1": found 2 of 3, and 2 of the 3 said are right. "0": 1 of 2, both ways.
+    gold, said = ["0", "0", "1", "1", "1"], ["0", "1", "1", "1", "0"]
+    expected = {"accuracy": 3 / 5, "f1": 2 / 3, "macro_f1": (2 / 3 + 1 / 2) / 2, "matthews": (2 * 1 - 1 * 1) / 6}
+    for name, value in expected.items():
+        assert quality_table.measure(name, gold, said) == pytest.approx(value), name
+    assert quality_table.measure("spearman", [1.0, 2.0, 3.0], [0.1, 0.2, 9.0]) == pytest.approx(1.0)
+    assert quality_table.measure("pearson", [1.0, 2.0, 3.0], [1.0, 0.0, 1.0]) == pytest.approx(0.0)
+
+
+def test_the_peer_reads_the_files_as_they_are(tmp_path):
+    lines = ["\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String", '1\t7\t8\t" Yes , " he said\tHe said "yes" .']
+    (tmp_path / "train.tsv").write_text("\n".join(lines), encoding="utf-8")
+    read = fine_tune_with_transformers.read
+    assert read("mrpc", tmp_path, "train") == ([['" Yes , " he said', 'He said "yes" .']], ["1"])
+    (tmp_path / "dev.tsv").write_text("gj04\t0\t*\tThe dog sleep.\ngj04\t1\t\tThe dog sleeps.\n")
+    assert read("cola", tmp_path, "dev") == ([["The dog sleep."], ["The dog sleeps."]], ["0", "1"])
+    (tmp_path / "dev.tsv").write_text("\t".join(["header"] * 10) + "\n" + "\t".join([*"0123456", "A.", "B.", "3.800"]))
+    assert read("sts-b", tmp_path, "dev") == ([["A.", "B."]], [3.8])
+    (tmp_path / "test.csv").write_text('text,category\n"Why, and\nwhen?",fees\n')
+    assert read("banking77", tmp_path, "dev") == ([["Why, and\nwhen?"]], ["fees"])
+
+
+def test_weights_for_the_peer():
+    kernel = np.arange(6).reshape(2, 3)
+    name, value = quality.to_transformers("bert/encoder/layer_1/attention/output/dense/kernel", kernel)
+    assert name == "bert.encoder.layer.1.attention.output.dense.weight"
+    assert value.tolist() == [[0, 3], [1, 4], [2, 5]]
+    names = {
+        "bert/embeddings/token_type_embeddings": "bert.embeddings.token_type_embeddings.weight",
+        "bert/embeddings/LayerNorm/gamma": "bert.embeddings.LayerNorm.weight",
+        "bert/pooler/dense/bias": "bert.pooler.dense.bias",
+    }
+    for ours, theirs in names.items():
+        assert quality.to_transformers(ours, kernel) == (theirs, kernel)

@@ -3,6 +3,7 @@
     outputs  = model(batch, seed=seed)            no seed: no dropout
     weights  = model.loss_weights(batch)          name -> what the loss term of that name is divided by
     terms    = model.loss_terms(batch, outputs)   name -> Mean; the loss is the sum of their means
+    terms    = model.evaluation_terms(batch, outputs)   the same for an evaluation, where classes weigh alike
     measures = model.measures(batch, outputs)     name -> Mean, only to look at
 
 A model is a Keras model with an empty name, so that its variables' paths are the checkpoint's names. A `Mean` is a
@@ -98,6 +99,14 @@ class Model(keras.Model):
     def loss_weights(self, batch) -> dict[str, tf.Tensor]:
         """The weights of the loss terms, known before the model has run: each real row weighs 1."""
         return {name: tf.reduce_sum(batch["is_real_example"]) for name in self.chance_losses}
+
+    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+        """What training minimises the sum of."""
+        raise NotImplementedError
+
+    def evaluation_terms(self, batch, outputs) -> dict[str, Mean]:
+        """What an evaluation tells as the loss: the same, unless training weighs classes."""
+        return self.loss_terms(batch, outputs)
 
     @property
     def chance_losses(self) -> dict[str, float]:

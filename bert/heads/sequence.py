@@ -41,13 +41,8 @@ class SequenceModel(Model):
         return {"logits": tf.cast(self.projection(self.dropout(pooled, seed=seed)), tf.float32)}
 
 
-@keras.saving.register_keras_serializable(package="bert")
-class SequenceClassifier(SequenceModel):
-    """One class of C per sequence: batch features of `records.CLASSIFIER`.
-
-    `class_weights`, C numbers, say how much an example of each class weighs in the loss: its mean is then
-    Σ weight · loss / Σ weight.
-    """
+class ClassesModel(SequenceModel):
+    """C classes, each with a weight in the training loss where `class_weights`, C numbers, are given."""
 
     reported = ("accuracy",)
 
@@ -55,6 +50,18 @@ class SequenceClassifier(SequenceModel):
         super().__init__(config, classes, **kwargs)
         self.classes = classes
         self.class_weights = None if class_weights is None else tuple(map(float, class_weights))
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes, "class_weights": self.class_weights}
+
+
+@keras.saving.register_keras_serializable(package="bert")
+class SequenceClassifier(ClassesModel):
+    """One class of C per sequence: batch features of `records.CLASSIFIER`.
+
+    With `class_weights` the training loss of a batch is Σ weight · loss / Σ weight, each example weighing what its
+    class does.
+    """
 
     @property
     def chance_losses(self) -> dict[str, float]:
@@ -64,11 +71,16 @@ class SequenceClassifier(SequenceModel):
         return {"cross_entropy": tf.reduce_sum(self._weights(batch))}
 
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
-        losses = cross_entropy(outputs["logits"], batch["label_ids"][:, 0])  # [B]
-        return {"cross_entropy": weighted(losses, self._weights(batch))}
+        return {"cross_entropy": weighted(self._cross_entropies(batch, outputs), self._weights(batch))}
+
+    def evaluation_terms(self, batch, outputs) -> dict[str, Mean]:
+        return {"cross_entropy": weighted(self._cross_entropies(batch, outputs), batch["is_real_example"])}
 
     def measures(self, batch, outputs) -> dict[str, Mean]:
         return {"accuracy": weighted(correct(outputs["logits"], batch["label_ids"][:, 0]), batch["is_real_example"])}
+
+    def _cross_entropies(self, batch, outputs) -> tf.Tensor:
+        return cross_entropy(outputs["logits"], batch["label_ids"][:, 0])  # [B]
 
     def _weights(self, batch) -> tf.Tensor:
         """What each row weighs in the loss, [B]."""
@@ -76,44 +88,34 @@ class SequenceClassifier(SequenceModel):
             return batch["is_real_example"]
         return batch["is_real_example"] * tf.gather(self.class_weights, batch["label_ids"][:, 0])
 
-    def get_config(self):
-        return {**super().get_config(), "classes": self.classes, "class_weights": self.class_weights}
-
 
 @keras.saving.register_keras_serializable(package="bert")
-class MultiLabelClassifier(SequenceModel):
+class MultiLabelClassifier(ClassesModel):
     """Any of C classes per sequence, each a decision of its own: batch features of `records.MULTI_LABEL`.
 
-    The loss of an example is the mean of its C binary cross entropies. `class_weights`, C numbers, multiply the
-    part of those that have the class.
+    The loss of an example is the mean of its C binary cross entropies; `class_weights` multiply those of the classes
+    that it has.
     """
-
-    reported = ("accuracy",)
-
-    def __init__(self, config: BertConfig | dict, classes: int, class_weights: Sequence[float] | None = None, **kwargs):
-        super().__init__(config, classes, **kwargs)
-        self.classes = classes
-        self.class_weights = None if class_weights is None else tuple(map(float, class_weights))
 
     @property
     def chance_losses(self) -> dict[str, float]:
         return {"binary_cross_entropy": math.log(2)}
 
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
-        losses = tf.nn.weighted_cross_entropy_with_logits(
-            labels=tf.cast(batch["label_ids"], tf.float32),
-            logits=outputs["logits"],
-            pos_weight=tf.constant(self.class_weights or 1.0),
-        )  # [B, C]
+        return self._terms(batch, outputs, tf.constant(self.class_weights or 1.0))
+
+    def evaluation_terms(self, batch, outputs) -> dict[str, Mean]:
+        return self._terms(batch, outputs, tf.constant(1.0))
+
+    def _terms(self, batch, outputs, class_weights: tf.Tensor) -> dict[str, Mean]:
+        labels = tf.cast(batch["label_ids"], tf.float32)
+        losses = tf.nn.weighted_cross_entropy_with_logits(labels, outputs["logits"], class_weights)  # [B, C]
         return {"binary_cross_entropy": weighted(tf.reduce_mean(losses, axis=1), batch["is_real_example"])}
 
     def measures(self, batch, outputs) -> dict[str, Mean]:
         """`accuracy`: the share of rows with all classes right."""
         right = tf.equal(outputs["logits"] > 0, batch["label_ids"] > 0)  # [B, C]
         return {"accuracy": weighted(tf.reduce_all(right, axis=1), batch["is_real_example"])}
-
-    def get_config(self):
-        return {**super().get_config(), "classes": self.classes, "class_weights": self.class_weights}
 
 
 @keras.saving.register_keras_serializable(package="bert")

@@ -1,0 +1,276 @@
+"""How well fine-tuned models do, beside the same weights fine-tuned with transformers on the same data and settings.
+
+    python benchmarks/quality.py --model_dir=minilm --glue_dir=$GLUE_DIR --banking77_dir=banking77 \\
+        --work_dir=quality --torch_python=torch/bin/python
+
+The model is a folder in Google's layout; examples/demo/convert_minilm.py makes that of MiniLM. The peer lives in an
+environment of its own, and is left out if it is not given or lacks its packages:
+
+    python -m venv torch && torch/bin/pip install torch==2.13.0 transformers==5.23.0
+
+Each run is a process: ours is run_classifier.py as a user types it, theirs peers/fine_tune_with_transformers.py. Wall
+and processor seconds are of that process from start to end, imports included. A run leaves its result in --work_dir
+and is not run again, so a benchmark that was stopped goes on; the table shows all results that are there.
+"""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+ROOT = pathlib.Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import alternating, quality_table  # noqa: E402
+from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Run, all_runs  # noqa: E402
+from benchmarks.train_step import machine, print_table  # noqa: E402
+from bert import cli, files  # noqa: E402
+from bert.errors import InputError  # noqa: E402
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The flags of this benchmark."""
+
+    model_dir: str = cli.required("Folder in Google's layout: bert_config.json, vocab.txt, bert_model.ckpt.*")
+    work_dir: str = cli.required("Folder for models and results; a run whose result lies there is not run again.")
+    glue_dir: str | None = cli.flag(None, "Folder with MRPC, CoLA and STS-B; without it these are not run.")
+    banking77_dir: str | None = cli.flag(
+        None, "BANKING77's folder, with train.csv and test.csv; without it it is not run."
+    )
+    torch_python: str | None = cli.flag(None, "Python of an environment with torch and transformers.")
+    tasks: str = cli.flag(",".join(TASKS), "What to run: all or some of these, in this order.")
+    programs: str = cli.flag(",".join(PROGRAMS), "Which programs to run; empty: none, only print the table.")
+    num_train_epochs: float = cli.flag(3.0, "How often training sees every example.")
+    learning_rate: float = cli.flag(1e-4, "Peak learning rate.")
+    train_batch_size: int = cli.flag(32, "Examples in a training step, and in a batch of the evaluation.")
+
+    def check(self) -> None:
+        for name, known in (("tasks", TASKS), ("programs", PROGRAMS)):
+            for part in filter(None, getattr(self, name).split(",")):
+                if part not in known:
+                    raise InputError(f"--{name} has '{part}', expected some of {','.join(known)}")
+        cli.check_positive(self, "train_batch_size")
+        if self.torch_python and not shutil.which(self.torch_python):
+            raise InputError(f"--torch_python={self.torch_python}: there is no such program")
+
+
+class Bench:
+    """The flags, the work folder, and how to run what has no result there."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.work_dir = pathlib.Path(settings.work_dir)
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        self.model_dir = pathlib.Path(settings.model_dir)
+        self.model = fingerprint(self.model_dir)
+
+    def run_settings(self, task: str) -> dict:
+        """What two results must share to stand in one table."""
+        names = ("num_train_epochs", "learning_rate", "train_batch_size")
+        shared = {name: getattr(self.settings, name) for name in names}
+        return {**shared, "max_seq_length": TASKS[task].max_seq_length, "model": self.model}
+
+    def result(self, run: Run) -> dict | None:
+        """The stored result. Raises InputError for one that was made with other settings."""
+        path = self.work_dir / f"{run.name}.json"
+        if not path.exists():
+            return None
+        result = files.read_json(str(path))
+        for name, value in self.run_settings(run.task).items():
+            if result["settings"][name] != value:
+                was = result["settings"][name]
+                raise InputError(f"{path}: was made with {name} {was}, now it is {value}: give another --work_dir")
+        return result
+
+    def results(self) -> dict[Run, dict]:
+        """Everything that is stored."""
+        stored = {run: self.result(run) for run in all_runs(TASKS, PROGRAMS)}
+        return {run: result for run, result in stored.items() if result}
+
+    def runs_to_do(self) -> list[Run]:
+        """What is asked for, is possible and has no result; tells what is left out."""
+        wanted = self.settings.programs.split(",")
+        programs = [program for program in PROGRAMS if program in wanted and self._can_run(program)]
+        tasks = [name for name in self.settings.tasks.split(",") if name and self._has_files(name)]
+        return [run for run in all_runs(tasks, programs) if not self.result(run)]
+
+    def _can_run(self, program: str) -> bool:
+        if program == "ours":
+            return True
+        python = self.settings.torch_python
+        if not python:
+            tell(f"{program}: left out, no Python is given for it")
+            return False
+        missing = missing_packages(python, ("torch", "transformers"))
+        if missing:
+            tell(f"{program}: left out, {python} has no package {missing[0]}")
+        return not missing
+
+    def _has_files(self, task: str) -> bool:
+        if not getattr(self.settings, TASKS[task].flag):
+            tell(f"{task}: not run, --{TASKS[task].flag} is not given")
+            return False
+        return True
+
+    def run(self, run: Run) -> None:
+        """Runs it from the start and stores its result. Raises InputError with its last line when it fails."""
+        tell(f"{run.name}: running, its words go to {self.work_dir / run.name}.log")
+        folder = self.work_dir / run.name
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped: its seconds are lost
+        folder.mkdir()
+        own = self._run_ours if run.program == "ours" else self._run_transformers
+        result = {"settings": self.run_settings(run.task), **own(run, folder)}
+        files.write_text(str(self.work_dir / f"{run.name}.json"), json.dumps(result, indent=2) + "\n")
+        shown = ", ".join(f"{TITLES[name]} {value:.4f}" for name, value in result["measures"].items())
+        tell(f"{run.name}: {shown}; {result['seconds']:.0f} s, {result['cpu_seconds']:.0f} s of the processor")
+
+    def _data_dir(self, run: Run) -> str:
+        task = TASKS[run.task]
+        return os.path.join(getattr(self.settings, task.flag), task.folder)
+
+    def _run_ours(self, run: Run, folder: pathlib.Path) -> dict:
+        settings, task, model_dir = self.settings, TASKS[run.task], self.model_dir
+        flags = {
+            **task.flags,
+            "data_dir": self._data_dir(run),
+            "output_dir": folder,
+            "bert_config_file": model_dir / "bert_config.json",
+            "vocab_file": model_dir / "vocab.txt",
+            "init_checkpoint": model_dir / "bert_model.ckpt",
+            "do_train": "true",
+            "do_eval": "true",
+            "max_seq_length": task.max_seq_length,
+            "train_batch_size": settings.train_batch_size,
+            "eval_batch_size": settings.train_batch_size,
+            "learning_rate": settings.learning_rate,
+            "num_train_epochs": settings.num_train_epochs,
+            "seed": run.seed,
+        }
+        argv = [sys.executable, str(ROOT / "run_classifier.py")]
+        took = timed([*argv, *(f"--{name}={value}" for name, value in flags.items())], f"{folder}.log")
+        lines = files.read_lines(str(folder / "eval_results.txt"))
+        values = dict(line.split(" = ") for line in lines)
+        measures = {name: float(values[f"eval_{name}"]) for name in task.measures}
+        versions = {"TensorFlow": "tensorflow", "Keras": "keras"}
+        versions = {name: importlib.metadata.version(package) for name, package in versions.items()}
+        return {**took, "measures": measures, "steps": int(values["global_step"]), "versions": versions}
+
+    def _run_transformers(self, run: Run, folder: pathlib.Path) -> dict:
+        settings, task = self.settings, TASKS[run.task]
+        weights = self.work_dir / f"weights-{self.model}.npz"
+        export_weights(self.model_dir, weights)
+        specification = {
+            "task": run.task,
+            "data_dir": self._data_dir(run),
+            "model_dir": settings.model_dir,
+            "weights": str(weights),
+            "max_seq_length": task.max_seq_length,
+            "batch_size": settings.train_batch_size,
+            "learning_rate": settings.learning_rate,
+            "epochs": settings.num_train_epochs,
+            "seed": run.seed,
+            "output": str(folder / "predictions.json"),
+        }
+        script = alternating.SCRIPTS / "fine_tune_with_transformers.py"
+        took = timed([settings.torch_python, str(script), json.dumps(specification)], f"{folder}.log")
+        answer = files.read_json(specification["output"])
+        gold, predictions = answer.pop("gold"), answer.pop("predictions")
+        return {
+            **took,
+            "measures": {name: quality_table.measure(name, gold, predictions) for name in task.measures},
+            **answer,
+        }
+
+
+def fingerprint(model_dir: pathlib.Path) -> str:
+    """A hash of the values in a folder's bert_model.ckpt. Raises InputError where there is none."""
+    path = model_dir / "bert_model.ckpt.data-00000-of-00001"
+    files.check_readable(str(path), "--model_dir")
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def missing_packages(python: str, packages: Sequence[str]) -> list[str]:
+    """Those that another Python does not have."""
+    program = "import sys; from importlib.util import find_spec; print(*(n for n in sys.argv[1:] if not find_spec(n)))"
+    return subprocess.run([python, "-c", program, *packages], check=True, capture_output=True, text=True).stdout.split()
+
+
+def timed(argv: Sequence[str], log: str) -> dict[str, float]:
+    """Runs a program to its end: its wall and processor seconds, and those of everything else on the machine."""
+    environment = {**os.environ, **alternating.ENVIRONMENT}
+    start, busy = time.perf_counter(), busy_seconds()
+    with open(log, "w", encoding="utf-8") as file:
+        process = subprocess.Popen(argv, env=environment, stdout=file, stderr=file)
+        _, status, usage = os.wait4(process.pid, 0)  # of this process and its children alone
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds, busy = time.perf_counter() - start, busy_seconds() - busy
+    if process.returncode:
+        last = (pathlib.Path(log).read_text(encoding="utf-8").strip() or "failed without a word").splitlines()[-1]
+        raise InputError(f"{log}: {last}")
+    own = usage.ru_utime + usage.ru_stime
+    return {"seconds": seconds, "cpu_seconds": own, "other_cpu_seconds": max(0.0, busy - own)}
+
+
+def busy_seconds() -> float:
+    """Seconds that the machine's processors have worked since its start, all programs together."""
+    user, nice, system = map(int, pathlib.Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
+def export_weights(model_dir: pathlib.Path, path: pathlib.Path) -> None:
+    """Writes encoder and pooler of a Google checkpoint to an .npz under transformers' names, unless it is there."""
+    import numpy as np
+
+    from bert import checkpoint
+
+    if path.exists():
+        return
+    prefix = str(model_dir / "bert_model.ckpt")
+    names = [name for name in checkpoint.read_shapes(prefix) if name.startswith("bert/")]
+    names = [name for name in names if not checkpoint.is_training_state(name)]
+    values = checkpoint.read_values(prefix, names)
+    with files.replaced(str(path)) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **dict(to_transformers(name, value) for name, value in values.items()))
+
+
+def to_transformers(name: str, value):
+    """Name and value of a checkpoint's variable as transformers keeps them: dense layers as [out, in]."""
+    scope, kind = name.replace("layer_", "layer.").rsplit("/", 1)
+    scope = scope.replace("/", ".")
+    if kind == "kernel":
+        return f"{scope}.weight", value.T
+    kinds = {"bias": "bias", "gamma": "weight", "beta": "bias"}
+    return f"{scope}.{kinds[kind]}" if kind in kinds else f"{scope}.{kind}.weight", value
+
+
+def print_results(settings: Settings, results: Mapping[Run, dict]) -> None:
+    epochs, rate = settings.num_train_epochs, settings.learning_rate
+    title = f"Fine-tuning, {epochs:g} epochs, learning rate {rate:g}, batches of {settings.train_batch_size}"
+    print_table(title, quality_table.HEADER, quality_table.lines(results))
+    shares = ", ".join(f"{quality_table.share_of_others(results, program)} while {program} ran" for program in PROGRAMS)
+    print(f"\nOther programs used of the machine's processors: {shares}.")
+    versions = {name: version for result in results.values() for name, version in result["versions"].items()}
+    print(machine(versions))
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main(settings: Settings) -> None:
+    bench = Bench(settings)
+    for run in bench.runs_to_do():
+        bench.run(run)
+    print_results(settings, bench.results())
+
+
+if __name__ == "__main__":
+    cli.run(Settings, main)
