@@ -72,6 +72,7 @@ class Settings(cli.TrainingFlags, cli.TextFlags):
 def main(settings: Settings) -> None:
     from bert import runs
     from bert.heads import SpanModel
+    from bert.tasks import advice
     from bert.tasks.squad import examples
 
     strategy = runs.open_devices(settings)
@@ -87,6 +88,8 @@ def main(settings: Settings) -> None:
         to_train = examples.read_training(settings.train_file, settings.version_2_with_negative)
     if settings.do_predict:
         to_predict = examples.read_prediction(settings.predict_file)
+    questions = (example.question for part in (to_train, to_predict) for example in part)
+    advice.warn_of_multilingual_vocabulary(tokenizer.vocabulary, questions)
     total_steps = count_steps(settings, len(to_train))
     identity = {
         "command": "run_squad",

@@ -46,6 +46,7 @@ class Settings(cli.FineTuningFlags):
 def main(settings: Settings) -> None:
     from bert import runs
     from bert.heads import TokenClassifier
+    from bert.tasks import advice
     from bert.tasks.tagging import decoding, windows
     from bert.tasks.tagging.conll import Tagging
 
@@ -55,6 +56,8 @@ def main(settings: Settings) -> None:
     task.prepare(settings.data_dir, settings.output_dir, settings.splits)
     tokenizer = runs.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
     texts = {split: task.sentences(settings.data_dir, split) for split in settings.splits}
+    every_word = (word for text in texts.values() for word in text.words)
+    advice.warn_of_multilingual_vocabulary(tokenizer.vocabulary, every_word)
     order = find_order(settings, task)
     built = {
         split: windows.build(text, task.labels, tokenizer, settings.max_seq_length) for split, text in texts.items()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bert import records
 from bert.errors import InputError
-from bert.tasks import InputExample, encoding
+from bert.tasks import InputExample, encoding, label_kinds
 from bert.tokenization import Tokenizer, Vocabulary
 
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "##x"]
@@ -91,9 +91,29 @@ def test_a_length_without_room_names_the_flag(tokenizer, max_seq_length, text_b,
 
 def test_labels_become_ids_and_none_becomes_0(tokenizer):
     examples = [InputExample("g", "a", label=label) for label in ("yes", None, "no")]
-    assert encoding.encode(examples, LABELS, tokenizer, 4).label_ids.tolist() == [1, 0, 0]
+    assert encoding.encode(examples, LABELS, tokenizer, 4).label_ids.tolist() == [[1], [0], [0]]
     with pytest.raises(InputError, match="g: unknown label 'maybe', expected one of no, yes"):
         encoding.encode([InputExample("g", "a", label="maybe")], LABELS, tokenizer, 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "ids", "stored"),
+    [
+        (label_kinds.MULTILABEL, [("yes", "no"), (), ("yes",), None], [[1, 1], [0, 0], [0, 1], [0, 0]], "int64_list"),
+        (label_kinds.REGRESSION, [0.5, -2.0, 3.0, None], [[0.5], [-2], [3], [0]], "float_list"),
+    ],
+)
+def test_several_labels_and_numbers_go_into_records_of_their_own(tokenizer, tmp_path, kind, found, ids, stored):
+    examples = [InputExample("g", "a", label=label) for label in found]
+    labels = LABELS if kind.has_classes else ()
+    assert encoding.encode(examples, labels, tokenizer, 4, kind).label_ids.tolist() == ids
+    encoding.write_records(str(tmp_path / "out"), examples, labels, tokenizer, 4, pad_to_multiple=5, kind=kind)
+    kind.record_kind.check_all([str(tmp_path / "out")], {"S": 4, "C": len(labels), "V": len(TOKENS), "T": 2})
+    written = [tf.train.Example.FromString(record).features.feature for record in records.read(str(tmp_path / "out"))]
+    assert [list(getattr(row["label_ids"], stored).value) for row in written] == [*ids, [0] * len(ids[0])]
+    assert [row["is_real_example"].int64_list.value[0] for row in written] == [1, 1, 1, 1, 0]
+    with pytest.raises(InputError, match=r"^g: "):
+        encoding.encode([InputExample("g", "a", label="maybe")], labels, tokenizer, 4, kind)
 
 
 def decoded(path) -> list[dict]:
@@ -116,19 +136,29 @@ def test_statistics_are_of_the_whole_set_before_truncation(tokenizer, tmp_path):
     examples = [InputExample("g", "a b", label="yes")] * 98 + [InputExample("g", "a " * 9, "b")] * 2
     statistics = encoding.write_records(str(tmp_path / "out"), examples, LABELS, tokenizer, 6)
     assert statistics.lengths.tolist() == [4] * 98 + [13] * 2
-    assert statistics.label_counts == {"no": 0, "yes": 98}
+    assert statistics.labels == "Labels: no: 0, yes: 98"
     assert statistics.describe() == [
         "  WordPieces an example: p50 4, p95 4, p99 13, longest 13; max_seq_length 6 cuts 2.0%",
+        "  --max_seq_length=13 would cut none.",
         "  Labels: no: 0, yes: 98",
     ]
 
 
-def test_of_many_labels_the_most_and_the_least_frequent_are_told():
-    counts = {f"l{i}": i for i in range(77)}
-    statistics = encoding.Statistics(1, 0, 8, np.array([4]), counts)
-    assert statistics.describe()[1] == (
-        "  Labels: l76: 76, l75: 75, l74: 74, l73: 73, l72: 72, ... (77 labels), l4: 4, l3: 3, l2: 2, l1: 1, l0: 0"
-    )
+@pytest.mark.parametrize(
+    ("max_seq_length", "cuts", "advice"),
+    [
+        (8, "2.0", "  --max_seq_length=40 would cut none, 20 would cut 1%."),
+        (20, "0.5", "  --max_seq_length=40 would cut none."),
+        (30, "0.5", "  --max_seq_length=40 would cut none."),
+        (40, "0.0", None),
+        (128, "0.0", "  A shorter --max_seq_length=40 would cut none either."),
+    ],
+)
+def test_the_length_that_would_cut_none_is_told(max_seq_length, cuts, advice):
+    lengths = np.array([5] * 196 + [20, 20, 20, 40])
+    lines = encoding.Statistics(200, 0, max_seq_length, lengths, "").describe()
+    assert lines[0].endswith(f"longest 40; max_seq_length {max_seq_length} cuts {cuts}%")
+    assert lines[1:] == ([advice] if advice else [])
 
 
 def test_batches_do_not_show_in_the_file(tokenizer, tmp_path, monkeypatch):
