@@ -74,6 +74,7 @@ def main(settings: Settings) -> None:
     tokenizer = runs.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
     check_model_folder(settings, tokenizer)
     examples = {split: task.examples(settings.data_dir, split) for split in settings.splits}
+    judge = reports.Judge(task, examples.get("dev", ()))
     every = [example for part in examples.values() for example in part]
     check_pairs(settings, config, every)
     advice.warn_of_multilingual_vocabulary(tokenizer.vocabulary, (example.text_a for example in every))
@@ -91,10 +92,8 @@ def main(settings: Settings) -> None:
         vocab_sha256=tokenizer.vocabulary.sha256,
     )
     record_sets = {
-        split: encode_split(settings, trainer.output_dir, task, examples[split], tokenizer, split)
-        for split in settings.splits
+        split: encode_split(settings, trainer, task, examples[split], tokenizer, split) for split in settings.splits
     }
-    judge = reports.Judge(task, examples.get("dev", ()))
     evaluation = None
     if settings.do_eval:
         evaluation = runs.Evaluation(record_sets["dev"], settings.eval_batch_size, score=judge, score_names=judge.names)
@@ -212,14 +211,14 @@ def count_steps(settings: Settings, examples: int) -> int:
     return steps
 
 
-def encode_split(settings: Settings, output_dir: str, task, examples, tokenizer, split: str):
+def encode_split(settings: Settings, trainer, task, examples, tokenizer, split: str):
     """Writes a split's records to the output folder and returns them as a RecordSet."""
     from bert.input_pipeline import RecordSet
     from bert.tasks import encoding
 
     names = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
     batch_sizes = {"train": 1, "dev": settings.eval_batch_size, "test": settings.predict_batch_size}
-    path = os.path.join(output_dir, names[split])
+    path = os.path.join(trainer.output_dir, names[split])
     statistics = encoding.write_records(
         path,
         examples,
@@ -229,7 +228,7 @@ def encode_split(settings: Settings, output_dir: str, task, examples, tokenizer,
         pad_to_multiple=batch_sizes[split] if settings.use_tpu else 1,
         kind=task.label_kind,
     )
-    for line in statistics.describe():
+    for line in statistics.describe(trainer.model.config.max_position_embeddings):
         logger.info(line)
     sizes = {"S": settings.max_seq_length, "C": len(task.labels)}
     return RecordSet(task.label_kind.record_kind, (path,), sizes)
@@ -255,8 +254,7 @@ def evaluate(trainer, evaluation, judge) -> None:
         logger.info("  %s", line)
     others = {f"eval_{name}": np.float32(value) for name, value in measures.items() if name != first}
     reporting.write_results(os.path.join(trainer.output_dir, "eval_results.txt"), results, others)
-    told = judge.task.measures or judge.task.label_kind.measures
-    headline = ", ".join(f"{name} {measures[name]:.4f}" for name in told)
+    headline = ", ".join(f"{name} {measures[name]:.4f}" for name in judge.told)
     logger.info("%s: %s", judge.task.name, headline)
     content = {"task": judge.task.name, "global_step": trainer.step, "loss": float(means[loss])}
     path = os.path.join(trainer.output_dir, "eval_report.json")

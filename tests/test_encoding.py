@@ -161,6 +161,12 @@ def test_the_length_that_would_cut_none_is_told(max_seq_length, cuts, advice):
     assert lines[1:] == ([advice] if advice else [])
 
 
+def test_no_length_is_advised_that_the_model_does_not_have():
+    lengths = np.array([5] * 190 + [600] * 10)
+    lines = encoding.Statistics(200, 0, 64, lengths, "").describe(positions=512)
+    assert lines[1:] == ["  --max_seq_length=512, all that the model has, would cut 5.0%."]
+
+
 def test_batches_do_not_show_in_the_file(tokenizer, tmp_path, monkeypatch):
     examples = [InputExample(f"g{i}", "a b c"[: i % 6], "d e f"[: i % 4], LABELS[i % 2]) for i in range(25)]
     encoding.write_records(str(tmp_path / "whole"), examples, LABELS, tokenizer, 6)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bert.errors import InputError
 from bert.tasks import InputExample, Task, label_kinds, reports
 
 SHARES = ("precision", "recall", "f1")
@@ -78,6 +79,13 @@ def test_a_class_that_is_neither_there_nor_predicted_has_a_row_all_the_same():
     report = single([0, 0, 2], [0, 2, 2], ("a", "b", "c"))
     assert report.classes["b"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
     assert report.confusion["confusion"]["counts"] == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
+
+
+def test_the_averages_leave_out_what_is_neither_there_nor_predicted():
+    """Of four classes the last two: macro F1 is the mean of the others' 2/3, not a quarter of their sum."""
+    report = single([0, 1, 1], [0, 1, 0], ["a", "b", "c", "d"])
+    assert report.measures["macro_f1"] == pytest.approx(2 / 3)
+    assert [line.split()[0] for line in report.table()[1:]] == ["a", "b", "micro", "macro", "weighted"]
 
 
 def test_several_labels():
@@ -199,7 +207,7 @@ def test_of_many_classes_the_table_has_those_with_the_lowest_f1():
     worse = [i for i in range(40) if i % 4]  # 30 of them: one of two examples is taken for the class before it
     predicted[[2 * i for i in worse]] -= 1
     lines = reports.single_label(gold, predicted, labels).table()
-    assert lines[1] == "the 30 of 40 classes with the lowest F1:"
+    assert lines[0] == "The 30 of 40 classes with the lowest F1:"
     shown = [line.split()[0] for line in lines[2:]]
     report = reports.single_label(gold, predicted, labels)
     lowest = sorted(labels, key=lambda name: report.classes[name]["f1"])[:30]
@@ -254,6 +262,13 @@ def test_a_judge_knows_its_names_before_there_is_an_evaluation():
     two = reports.Judge(Toy(label_kinds.CLASS, ("no", "yes")), []).names
     assert {"accuracy", "f1", "matthews", "macro_f1"} <= set(two)
     assert "f1" not in reports.Judge(Toy(label_kinds.CLASS, ("a", "b", "c")), []).names
+
+
+def test_a_task_cannot_be_judged_by_what_its_reports_do_not_have():
+    task = Toy(label_kinds.CLASS, ("a", "b", "c"))
+    task.measures = ("accuracy", "f1")
+    with pytest.raises(InputError, match="^task toy is to be judged by 'f1', expected some of accuracy"):
+        reports.Judge(task, ())
 
 
 def test_a_judge_warns_of_a_model_with_one_answer(caplog, monkeypatch):

@@ -16,6 +16,7 @@ import dataclasses
 import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
@@ -206,7 +207,9 @@ def load(path: str) -> None:
     try:
         specification.loader.exec_module(module)
     except Exception as error:  # whatever a user's own code raises
-        raise InputError(f"--task_file: {path}: {type(error).__name__}: {error}") from error
+        places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        line = places[-1] if places else getattr(error, "lineno", None) or 1
+        raise InputError(f"--task_file: {path}:{line}: {type(error).__name__}: {error}") from error
     if before == _TASKS:
         raise InputError(f"--task_file: {path} registers no task, expected a class under @register")
 

@@ -49,8 +49,11 @@ class Statistics:
     lengths: np.ndarray
     labels: str  # a line of their histogram, "" where there are none
 
-    def describe(self) -> list[str]:
-        """Lines for the log: the lengths, what part max_seq_length cuts, what would cut none, the label histogram."""
+    def describe(self, positions: int = 512) -> list[str]:
+        """Lines for the log: the lengths, what part max_seq_length cuts, what would cut none, the label histogram.
+
+        `positions` is the longest that the model can read.
+        """
         p50, p95, p99 = np.percentile(self.lengths, [50, 95, 99], method="higher")
         longest = self.lengths.max()
         cut = 100 * np.mean(self.lengths > self.max_seq_length)
@@ -58,9 +61,12 @@ class Statistics:
             f"  WordPieces an example: p50 {p50}, p95 {p95}, p99 {p99}, longest {longest}; "
             f"max_seq_length {self.max_seq_length} cuts {cut:.1f}%"
         ]
-        if cut:
+        if cut and longest <= positions:
             fewer = f", {p99} would cut 1%" if self.max_seq_length < p99 < longest else ""
             lines.append(f"  --max_seq_length={longest} would cut none{fewer}.")
+        elif cut:
+            at_most = 100 * np.mean(self.lengths > positions)
+            lines.append(f"  --max_seq_length={positions}, all that the model has, would cut {at_most:.1f}%.")
         elif longest < self.max_seq_length:
             lines.append(f"  A shorter --max_seq_length={longest} would cut none either.")
         return [*lines, f"  {self.labels}"] if self.labels else lines

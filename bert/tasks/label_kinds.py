@@ -168,7 +168,8 @@ CLASS, MULTILABEL, REGRESSION = KINDS.values()
 def as_number(label: object) -> float | None:
     """The finite number that a label is or writes, None if it is another thing."""
     try:
-        number = None if isinstance(label, bool) else float(label)
+        is_python_only = isinstance(label, bool) or (isinstance(label, str) and "_" in label)
+        number = None if is_python_only else float(label)
     except (TypeError, ValueError, OverflowError):  # the last: an integer of hundreds of digits
         return None
     return number if number is not None and math.isfinite(number) else None

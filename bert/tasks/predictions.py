@@ -52,7 +52,7 @@ def warn_of_one_answer(answers: Sequence[str]) -> None:
     if len(answers) > 1 and len(set(answers)) == 1:
         logger.warning(
             "All %d predictions are '%s'. Training may have failed: look at its loss, try another --learning_rate, "
-            "more epochs, or --class_weights=balanced.",
+            "more epochs, or, for classes, --class_weights=balanced.",
             len(answers),
             answers[0] or "no class",
         )

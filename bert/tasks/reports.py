@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 from sklearn import metrics
 
+from bert.errors import InputError
 from bert.tasks import label_kinds, predictions
 from bert.tasks.base import InputExample, Task
 
@@ -38,8 +39,9 @@ class Report:
         """Lines for the log: a row a class (of many those with the lowest F1), then the averages."""
         if not self.classes:
             return []
-        names = sorted(self.classes, key=lambda name: self.classes[name]["f1"])[:TABLE_ROWS]
-        names = [name for name in self.classes if name in set(names)]
+        seen = [name for name, own in self.classes.items() if own["support"]]
+        lowest = set(sorted(seen, key=lambda name: self.classes[name]["f1"])[:TABLE_ROWS])
+        names = [name for name in self.classes if name in lowest]
         width = max(map(len, [*names, "weighted"]))
         lines = [f"{'':{width}}  precision  recall      F1  support"]
         rows = {name: self.classes[name] for name in names}
@@ -49,8 +51,8 @@ class Report:
         for name, row in rows.items():
             shares = f"{row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}"
             lines.append(f"{name:{width}}  {shares}  {row['support']:7}")
-        if len(names) < len(self.classes):
-            lines.insert(1, f"the {len(names)} of {len(self.classes)} classes with the lowest F1:")
+        if len(names) < len(seen):
+            lines.insert(0, f"The {len(names)} of {len(seen)} classes with the lowest F1:")
         return lines
 
 
@@ -69,7 +71,7 @@ def single_label(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str])
     classes = _by_class(gold, predicted, labels, labels_of=ids)
     measures = {
         "accuracy": metrics.accuracy_score(gold, predicted),
-        **_averages(gold, predicted, labels_of=ids),
+        **_averages(gold, predicted),
         "matthews": metrics.matthews_corrcoef(gold, predicted) if np.ptp(gold) and np.ptp(predicted) else 0.0,
     }
     if len(labels) == 2:
@@ -117,12 +119,11 @@ def _by_class(gold, predicted, labels: Sequence[str], labels_of: Sequence[int] |
     }
 
 
-def _averages(gold, predicted, labels_of: Sequence[int] | None = None) -> dict[str, float]:
+def _averages(gold, predicted) -> dict[str, float]:
+    """Over the classes that occur, in the set or among the predictions: scikit-learn's default."""
     averages = {}
     for average in AVERAGES:
-        *means, _ = metrics.precision_recall_fscore_support(
-            gold, predicted, labels=labels_of, average=average, zero_division=0
-        )
+        *means, _ = metrics.precision_recall_fscore_support(gold, predicted, average=average, zero_division=0)
         averages |= {f"{average}_{name}": mean for name, mean in zip(SHARES, means, strict=True)}
     return averages
 
@@ -132,11 +133,20 @@ def _plain(measures: Mapping[str, float]) -> dict[str, float]:
 
 
 class Judge:
-    """Compares a model's outputs for a set of examples with their labels; `report` is the last comparison."""
+    """Compares a model's outputs for a set of examples with their labels; `report` is the last comparison.
+
+    `told` are the measures for the closing line. Raises InputError for a task that names one its reports do not have.
+    """
 
     def __init__(self, task: Task, examples: Sequence[InputExample]):
         self.task, self.examples = task, examples
         self.report: Report | None = None
+        self.told = task.measures or task.label_kind.measures
+        unknown = [name for name in self.told if name not in self.names]
+        if unknown:
+            raise InputError(
+                f"task {task.name} is to be judged by '{unknown[0]}', expected some of {', '.join(self.names)}"
+            )
 
     @property
     def names(self) -> list[str]:

@@ -14,7 +14,7 @@ from bert.tasks.base import InputExample, Task, register
 from bert.tasks.label_kinds import LabelKind
 from bert.tasks.rows import Row, shortened
 
-ENDINGS = tuple(f".{ending}{packed}" for ending in ("tsv", "csv", "txt", "jsonl") for packed in ("", ".gz"))
+ENDINGS = tuple(f".{ending}{packed}" for ending in ("tsv", "csv", "txt", "jsonl", "json") for packed in ("", ".gz"))
 
 
 @dataclasses.dataclass(frozen=True)
