@@ -4,6 +4,8 @@ import pathlib
 
 import pytest
 
+from tests import task_files
+
 TESTS = pathlib.Path(__file__).parent
 
 
@@ -20,3 +22,14 @@ def shared() -> pathlib.Path:
     if not folder.is_dir():
         pytest.skip(f"needs the folder {folder}")
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Writes files into a task folder: folder({"train.csv": "..."}), or folder(train="...") for train.tsv; returns
+    the folder's path."""
+
+    def write(contents: dict[str, str] | None = None, **texts: str) -> str:
+        return task_files.write(tmp_path, {**(contents or {}), **{f"{name}.tsv": text for name, text in texts.items()}})
+
+    return write

@@ -5,35 +5,15 @@ import json
 import pytest
 
 from bert import tasks
-from bert.errors import InputError
 from bert.tasks import InputExample
+from tests.task_files import refused
 
 FIRST, SECOND, THIRD = "怎么改密码", "密码在哪里改", "几点开门"
 PAIR_TASKS = ("afqmc", "lcqmc", "bq")
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Writes files into a task folder: folder({"train.txt": "..."}); returns the folder's path."""
-
-    def write(texts: dict[str, str]) -> str:
-        for name, text in texts.items():
-            (tmp_path / name).write_bytes(text.encode("utf-8"))
-        return str(tmp_path)
-
-    return write
-
-
 def json_lines(*objects: dict) -> str:
     return "".join(json.dumps(values, ensure_ascii=False) + "\n" for values in objects)
-
-
-def refused(call, *arguments) -> str:
-    """The one line of the InputError that the call raises."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def contents(examples: list[InputExample]) -> list[tuple]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bert import tasks
 from bert.tasks import label_kinds, table
-from tests.tables import refused, task
+from tests.task_files import refused, task
 
 SLACK = 1 + 1e-9
 FRACTIONS = st.floats(0.01, 0.99)

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from bert import tasks
-from bert.errors import InputError
 from bert.tasks import InputExample, submission
+from tests.task_files import refused
 
 LABELLED = {  # of each task a training file with its header, and the examples in it
     "sst-2": (
@@ -90,26 +90,6 @@ SUBMISSIONS = {
     "ax": "AX.tsv",
     "xnli": None,
 }
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Writes files into a task folder: folder(train="...") makes train.tsv; returns the folder's path."""
-
-    def write(**texts: str) -> str:
-        for split, text in texts.items():
-            (tmp_path / f"{split}.tsv").write_bytes(text.encode("utf-8"))
-        return str(tmp_path)
-
-    return write
-
-
-def refused(call, *arguments) -> str:
-    """The one line of the InputError that the call raises."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("name", LABELLED)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert.tasks import rows
-from tests import tables
-from tests.tables import refused
+from tests import task_files
+from tests.task_files import refused
 
 LIMIT = rows.FIELD_LIMIT
 
@@ -20,7 +20,7 @@ def read(tmp_path):
     """read(name, text) writes a file, packed if its name ends in .gz, and returns its rows as a list."""
 
     def read(name: str, text: str, has_header: bool = True) -> list[rows.Row]:
-        tables.write(tmp_path, {name: text})
+        task_files.write(tmp_path, {name: text})
         return list(rows.read(str(tmp_path / name), has_header))
 
     return read

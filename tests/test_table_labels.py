@@ -1,21 +1,13 @@
 """The labels of the table task: their kind, read from the data or forced, and what labels.json makes of them."""
 
-import functools
 import json
 
 import pytest
 
 from bert.tasks import label_kinds, table
-from tests import tables
-from tests.tables import jsonl, refused, task, tsv
+from tests.task_files import jsonl, refused, task, tsv
 
 KINDS = "expected one of class, multilabel, regression"
-
-
-@pytest.fixture
-def write(tmp_path):
-    """write({"train.tsv": "...", ...}) writes files into a folder and returns its path."""
-    return functools.partial(tables.write, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +56,8 @@ def test_the_separator_can_be_another():
         (tsv("b", "a"), {"label_kind": "multilabel"}, ("a", "b"), [("b",), ("a",)]),
     ],
 )
-def test_labels_of_a_tsv_file(write, train, options, labels, found):
-    data_dir = write({"train.tsv": train})
+def test_labels_of_a_tsv_file(folder, train, options, labels, found):
+    data_dir = folder({"train.tsv": train})
     ours = task(**options)
     assert [example.label for example in ours.examples(data_dir, "train")] == found
     assert ours.labels == labels
@@ -81,23 +73,23 @@ def test_labels_of_a_tsv_file(write, train, options, labels, found):
         ([True, False], {}, ("False", "True"), ["True", "False"]),
     ],
 )
-def test_labels_of_a_jsonl_file(write, values, options, labels, found):
-    data_dir = write({"train.jsonl": jsonl(*values)})
+def test_labels_of_a_jsonl_file(folder, values, options, labels, found):
+    data_dir = folder({"train.jsonl": jsonl(*values)})
     ours = task(**options)
     assert [example.label for example in ours.examples(data_dir, "train")] == found
     assert ours.labels == labels
 
 
-def test_whole_numbers_are_sorted_by_value(write):
-    assert task().learn_labels(write({"train.tsv": tsv("10", "9", "-1", "10")})) == ("-1", "9", "10")
-    assert task().learn_labels(write({"train.tsv": tsv("10", "9", "-1", "x")})) == ("-1", "10", "9", "x")
+def test_whole_numbers_are_sorted_by_value(folder):
+    assert task().learn_labels(folder({"train.tsv": tsv("10", "9", "-1", "10")})) == ("-1", "9", "10")
+    assert task().learn_labels(folder({"train.tsv": tsv("10", "9", "-1", "x")})) == ("-1", "10", "9", "x")
 
 
 # labels.json
 
 
-def test_labels_json_makes_the_training_file_needless(write, tmp_path):
-    data_dir = write({"train.tsv": "text\tlabel\na\tzwei\nb\tübrig\n", "test.tsv": "text\na\n"})
+def test_labels_json_makes_the_training_file_needless(folder, tmp_path):
+    data_dir = folder({"train.tsv": "text\tlabel\na\tzwei\nb\tübrig\n", "test.tsv": "text\na\n"})
     output_dir = tmp_path / "output"
     output_dir.mkdir()
     trained = task()
@@ -124,8 +116,8 @@ def test_labels_json_makes_the_training_file_needless(write, tmp_path):
         (tsv("a|b", "c"), tsv("c", ""), label_kinds.MULTILABEL, ("a", "b", "c"), [("c",), ()]),
     ],
 )
-def test_the_kind_is_read_back_from_labels_json(write, tmp_path, train, dev, kind, labels, found):
-    data_dir = write({"train.tsv": train, "dev.tsv": dev})
+def test_the_kind_is_read_back_from_labels_json(folder, tmp_path, train, dev, kind, labels, found):
+    data_dir = folder({"train.tsv": train, "dev.tsv": dev})
     trained = task()
     trained.prepare(data_dir, data_dir, ["train"])
     trained.save_labels(data_dir)
@@ -136,8 +128,8 @@ def test_the_kind_is_read_back_from_labels_json(write, tmp_path, train, dev, kin
     assert [example.label for example in judged.examples(data_dir, "dev")] == found
 
 
-def test_without_training_and_labels_json_the_training_file_gives_the_labels(write, tmp_path):
-    data_dir = write({"train.tsv": tsv("x", "y"), "test.tsv": "text\na\n"})
+def test_without_training_and_labels_json_the_training_file_gives_the_labels(folder, tmp_path):
+    data_dir = folder({"train.tsv": tsv("x", "y"), "test.tsv": "text\na\n"})
     found = task()
     found.prepare(data_dir, str(tmp_path / "output"), ["test"])
     assert found.labels == ("x", "y")
@@ -157,8 +149,8 @@ def test_without_training_and_labels_json_the_training_file_gives_the_labels(wri
         ({"labels": ["0", "1"]}, tsv("0", "1"), {"label_kind": "regression"}, "0, 1", "that are numbers"),
     ],
 )
-def test_a_labels_json_with_other_labels_is_an_error(write, stored, train, options, lies, has):
-    data_dir = write({"train.tsv": train, "labels.json": json.dumps({"task": "table", **stored})})
+def test_a_labels_json_with_other_labels_is_an_error(folder, stored, train, options, lies, has):
+    data_dir = folder({"train.tsv": train, "labels.json": json.dumps({"task": "table", **stored})})
     message = refused(task(**options).prepare, data_dir, data_dir, ["train"])
     assert message == (
         f"{data_dir}/labels.json: a model with labels {lies} lies here, "
@@ -166,9 +158,9 @@ def test_a_labels_json_with_other_labels_is_an_error(write, stored, train, optio
     )
 
 
-def test_a_forced_kind_must_be_that_of_the_model(write):
+def test_a_forced_kind_must_be_that_of_the_model(folder):
     stored = {"task": "table", "label_kind": "multilabel", "labels": ["x", "y"]}
-    data_dir = write({"test.tsv": "text\na\n", "labels.json": json.dumps(stored)})
+    data_dir = folder({"test.tsv": "text\na\n", "labels.json": json.dumps(stored)})
     task(label_kind="multilabel").prepare(data_dir, data_dir, ["test"])
     message = refused(task(label_kind="class").prepare, data_dir, data_dir, ["test"])
     assert "a model with labels x, y (several at once) lies here, but" in message
@@ -185,6 +177,6 @@ def test_a_forced_kind_must_be_that_of_the_model(write):
         ({}, "'labels' is None, expected a list of names"),
     ],
 )
-def test_a_damaged_labels_json_is_refused(write, stored, problem):
-    data_dir = write({"test.tsv": "text\na\n", "labels.json": json.dumps(stored)})
+def test_a_damaged_labels_json_is_refused(folder, stored, problem):
+    data_dir = folder({"test.tsv": "text\na\n", "labels.json": json.dumps(stored)})
     assert refused(task().prepare, data_dir, data_dir, ["test"]) == f"{data_dir}/labels.json: {problem}"

@@ -1,29 +1,20 @@
 """The table task: its files and columns; every refusal with file and line."""
 
-import functools
-
 import pytest
 
 from bert import tasks
 from bert.tasks import InputExample, table
 from bert.tasks.table import TableOptions
-from tests import tables
-from tests.tables import jsonl, refused, task, tsv
+from tests.task_files import jsonl, refused, task, tsv
 
 PACKED = ("", ".gz")
-
-
-@pytest.fixture
-def write(tmp_path):
-    """write({"train.tsv": "...", ...}) writes files into a folder and returns its path."""
-    return functools.partial(tables.write, tmp_path)
 
 
 # Files and columns
 
 
-def test_columns_are_found_by_name(write, tmp_path):
-    data_dir = write(
+def test_columns_are_found_by_name(folder, tmp_path):
+    data_dir = folder(
         {
             "train.tsv": "label\tnote\ttext_b\ttext\tid\nsport\tx\tB\tA\tn1\n art \tx\t\tC\tn2\n",
             "dev.tsv": "text\tlabel\nonly\tart\n",
@@ -51,23 +42,23 @@ def test_columns_are_found_by_name(write, tmp_path):
         ("train.jsonl", '{"text": "a\\tb", "label": "x"}\n{"text": "c", "label": "y"}\n', "a\tb"),
     ],
 )
-def test_a_file_is_found_in_any_format(write, name, text, first, packed):
-    data_dir = write({name + packed: text})
+def test_a_file_is_found_in_any_format(folder, name, text, first, packed):
+    data_dir = folder({name + packed: text})
     found = task()
     assert [(e.text_a, e.label) for e in found.examples(data_dir, "train")] == [(first, "x"), ("c", "y")]
     assert found.path(data_dir, "train") == f"{data_dir}/{name}{packed}"
 
 
-def test_files_have_the_names_that_are_given(write):
-    data_dir = write({"a.csv.gz": "text,label\nb,x\nc,y\n", "d.jsonl": jsonl("x"), "e.txt": "text\nf\n"})
+def test_files_have_the_names_that_are_given(folder):
+    data_dir = folder({"a.csv.gz": "text,label\nb,x\nc,y\n", "d.jsonl": jsonl("x"), "e.txt": "text\nf\n"})
     found = task(train_file="a.csv.gz", dev_file="d.jsonl", test_file="e.txt")
     found.check(data_dir, tasks.SPLITS)
     assert [len(found.examples(data_dir, split)) for split in tasks.SPLITS] == [2, 1, 1]
     assert found.labels == ("x", "y")
 
 
-def test_two_files_that_could_be_meant_are_an_error(write):
-    data_dir = write({"train.tsv": tsv("x", "y"), "train.csv.gz": "text,label\na,x\n", "dev.tsv": tsv("x")})
+def test_two_files_that_could_be_meant_are_an_error(folder):
+    data_dir = folder({"train.tsv": tsv("x", "y"), "train.csv.gz": "text,label\na,x\n", "dev.tsv": tsv("x")})
     message = refused(task().prepare, data_dir, data_dir, ["train", "dev", "test"])
     assert message == (
         f"{data_dir}/train.tsv, {data_dir}/train.csv.gz: which is meant? Give --train_file; "
@@ -76,47 +67,47 @@ def test_two_files_that_could_be_meant_are_an_error(write):
     assert len(task(train_file="train.tsv").examples(data_dir, "train")) == 2
 
 
-def test_columns_are_found_by_number_counted_from_1(write):
+def test_columns_are_found_by_number_counted_from_1(folder):
     numbers = {"text_column": "3", "label_column": "1", "id_column": "2"}
     for name, text in (("train.tsv", "x\t7\ta\ny\t8\tb\n"), ("train.csv", "x,7,a\ny,8,b\n")):
-        data_dir = write({name: text})
+        data_dir = folder({name: text})
         found = task(header=False, train_file=name, **numbers)
         assert found.examples(data_dir, "train") == [
             InputExample("7", "a", None, "x"),
             InputExample("8", "b", None, "y"),
         ]
         with_header = task(train_file=name, text_b_column="2", text_column="3", label_column="1")
-        write({name: text + text})
+        folder({name: text + text})
         assert with_header.examples(data_dir, "train")[0] == InputExample("train-1", "b", "8", "y")
 
 
-def test_a_name_in_the_header_wins_over_a_number(write):
-    data_dir = write({"train.tsv": "a\t1\nb\tx\nc\ty\n"})
+def test_a_name_in_the_header_wins_over_a_number(folder):
+    data_dir = folder({"train.tsv": "a\t1\nb\tx\nc\ty\n"})
     assert task(text_column="1", label_column="2").examples(data_dir, "train")[0].text_a == "x"
 
 
-def test_names_can_be_others(write):
-    data_dir = write(
+def test_names_can_be_others(folder):
+    data_dir = folder(
         {"train.jsonl": '{"q": "a", "r": "b", "y": "x", "n": 7}\n{"q": "c", "r": "d", "y": "z", "n": 8}\n'}
     )
     found = task(text_column="q", text_b_column="r", label_column="y", id_column="n")
     assert found.examples(data_dir, "train")[0] == InputExample("7", "a", "b", "x")
 
 
-def test_without_ids_examples_are_named_by_split_and_line(write):
-    data_dir = write({"train.tsv": tsv("x", "y"), "dev.jsonl": jsonl("x"), "test.csv": "text,id\n\na,\n"})
+def test_without_ids_examples_are_named_by_split_and_line(folder):
+    data_dir = folder({"train.tsv": tsv("x", "y"), "dev.jsonl": jsonl("x"), "test.csv": "text,id\n\na,\n"})
     found = task()
     assert [example.guid for example in found.examples(data_dir, "train")] == ["train-1", "train-2"]
     assert [example.guid for example in found.examples(data_dir, "dev")] == ["dev-0"]
 
 
-def test_json_rows_may_have_a_second_text_or_none(write):
-    data_dir = write({"test.jsonl": '{"text": "a"}\n{"text": "b", "text_b": "c"}\n', "train.jsonl": jsonl("x", "y")})
+def test_json_rows_may_have_a_second_text_or_none(folder):
+    data_dir = folder({"test.jsonl": '{"text": "a"}\n{"text": "b", "text_b": "c"}\n', "train.jsonl": jsonl("x", "y")})
     assert [example.text_b for example in task().examples(data_dir, "test")] == [None, "c"]
 
 
-def test_the_labels_of_a_test_file_are_not_read(write):
-    data_dir = write({"train.tsv": tsv("x", "y"), "test.tsv": "text\tlabel\nc\t?\n"})
+def test_the_labels_of_a_test_file_are_not_read(folder):
+    data_dir = folder({"train.tsv": tsv("x", "y"), "test.tsv": "text\tlabel\nc\t?\n"})
     assert task().examples(data_dir, "test") == [InputExample("test-1", "c")]
 
 
@@ -138,9 +129,9 @@ def test_the_labels_of_a_test_file_are_not_read(write):
         ("", ": holds no example, expected at least two labels"),
     ],
 )
-def test_a_bad_training_file_is_refused(write, train, problem):
+def test_a_bad_training_file_is_refused(folder, train, problem):
     for packed in PACKED:
-        data_dir = write({"train.tsv" + packed: train})
+        data_dir = folder({"train.tsv" + packed: train})
         found = task(train_file="train.tsv" + packed)
         assert refused(found.examples, data_dir, "train") == f"{data_dir}/train.tsv{packed}{problem}"
 
@@ -204,13 +195,13 @@ def test_a_bad_training_file_is_refused(write, train, problem):
         ("train.tsv", tsv("a", "|"), {}, ": holds only the label 'a', expected at least two labels"),
     ],
 )
-def test_a_bad_row_is_told_with_file_and_line(write, name, text, options, problem):
-    data_dir = write({name: text})
+def test_a_bad_row_is_told_with_file_and_line(folder, name, text, options, problem):
+    data_dir = folder({name: text})
     assert refused(task(**options).examples, data_dir, "train") == f"{data_dir}/{name}{problem}"
 
 
-def test_without_a_header_names_are_told_to_be_numbers(write):
-    data_dir = write({"train.tsv": "a\tx\n"})
+def test_without_a_header_names_are_told_to_be_numbers(folder):
+    data_dir = folder({"train.tsv": "a\tx\n"})
     message = refused(task(header=False, text_column="1").examples, data_dir, "train")
     assert message == "--label_column is 'label', but with --header=false columns have numbers, counted from 1"
     message = refused(task(header=False, text_column="1", label_column="0").examples, data_dir, "train")
@@ -226,13 +217,13 @@ def test_without_a_header_names_are_told_to_be_numbers(write):
         ("text\tlabel\n", ": holds no example of task table"),
     ],
 )
-def test_a_dev_label_that_training_never_saw_is_refused(write, dev, problem):
-    data_dir = write({"train.tsv": tsv("x", "y"), "dev.tsv": dev})
+def test_a_dev_label_that_training_never_saw_is_refused(folder, dev, problem):
+    data_dir = folder({"train.tsv": tsv("x", "y"), "dev.tsv": dev})
     assert refused(task().examples, data_dir, "dev") == f"{data_dir}/dev.tsv{problem}"
 
 
-def test_an_unknown_label_among_hundreds_is_told_briefly(write):
-    data_dir = write({"train.tsv": tsv(*(f"l{i:03}" for i in range(150))), "dev.tsv": tsv("x" * 1000)})
+def test_an_unknown_label_among_hundreds_is_told_briefly(folder):
+    data_dir = folder({"train.tsv": tsv(*(f"l{i:03}" for i in range(150))), "dev.tsv": tsv("x" * 1000)})
     message = refused(task().examples, data_dir, "dev")
     ten = ", ".join(f"l{i:03}" for i in range(10))
     assert message.endswith(f":2: unknown label '{'x' * 60}...', expected one of {ten} ... (150 labels)")

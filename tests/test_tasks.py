@@ -3,30 +3,10 @@
 import pytest
 
 from bert import tasks
-from bert.errors import InputError
 from bert.tasks import InputExample
+from tests.task_files import refused
 
 MRPC_HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Writes files into a task folder: folder(train="...") makes train.tsv; returns the folder's path."""
-
-    def write(**texts: str) -> str:
-        for split, text in texts.items():
-            (tmp_path / f"{split}.tsv").write_bytes(text.encode("utf-8"))
-        return str(tmp_path)
-
-    return write
-
-
-def refused(call, *arguments) -> str:
-    """The one line of the InputError that the call raises."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_the_tasks_of_the_original_and_the_table_are_known():

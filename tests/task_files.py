@@ -1,4 +1,4 @@
-"""Folders of files for the table task, and what it says of bad ones."""
+"""Folders of task files, and what reading bad ones says."""
 
 import gzip
 import json
