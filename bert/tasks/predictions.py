@@ -11,7 +11,8 @@ from bert.tasks.label_kinds import LabelKind
 
 logger = logging.getLogger(__name__)
 
-LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"  # all that str.splitlines takes for one
+# Tabs, and all that str.splitlines takes for the end of a line.
+TO_SPACES = str.maketrans(dict.fromkeys("\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
 OWN_COLUMNS = ("id", "text", "text_b", "label", "score")
 
 
@@ -44,7 +45,7 @@ def write_table(
 
 
 def _one_cell(text: str) -> str:
-    return text.translate({ord(character): " " for character in "\t" + LINE_ENDS})
+    return text.translate(TO_SPACES)
 
 
 def warn_of_one_answer(answers: Sequence[str]) -> None:
