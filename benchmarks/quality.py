@@ -153,6 +153,7 @@ class Bench:
             "learning_rate": settings.learning_rate,
             "num_train_epochs": settings.num_train_epochs,
             "seed": run.seed,
+            "adam_bias_correction": "true",  # as the peer does: without it early updates are larger
         }
         argv = [sys.executable, str(ROOT / "run_classifier.py")]
         took = timed([*argv, *(f"--{name}={value}" for name, value in flags.items())], f"{folder}.log")

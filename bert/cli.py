@@ -84,6 +84,7 @@ class TrainingFlags(TPUFlags):
     do_train: bool = flag(False, "Train.")
     train_batch_size: int = flag(32, "Examples in one training step, over all devices.")
     learning_rate: float = flag(5e-5, "Peak learning rate of the Adam optimizer, reached after warmup.")
+    adam_bias_correction: bool = flag(False, "Correct the bias of Adam's moments, as other AdamWs do and Google's not.")
     save_checkpoints_steps: int = flag(1000, "Steps from one checkpoint to the next.")
     iterations_per_loop: int = flag(1000, "At most this many steps run on the device before the program looks up.")
     seed: int = flag(12345, "Fixes initialisation, shuffling and dropout: same seed, same run.")

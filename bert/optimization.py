@@ -37,7 +37,8 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         m = β₁ m + (1 - β₁) g;   v = β₂ v + (1 - β₂) g²;   w = w - lr · (m / (√v + ε) + decay · w)
 
     after all gradients together were scaled down to a global norm of at most `clip_norm`. The slots are variables
-    `<path>/adam_m` and `<path>/adam_v`.
+    `<path>/adam_m` and `<path>/adam_v`. With `bias_correction`, which the original does not have, m / √v is multiplied
+    by √(1 - β₂ᵗ) / (1 - β₁ᵗ) in step t, so that the first hundreds of updates are not too large.
     """
 
     def __init__(
@@ -48,13 +49,14 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-6,
         clip_norm: float = 1.0,
+        bias_correction: bool = False,
         loss_scaling: bool = False,
         name: str = "adam_weight_decay",
         **kwargs,
     ):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.decay, self.beta_1, self.beta_2, self.epsilon = decay, beta_1, beta_2, epsilon
-        self.clip_norm, self.loss_scaling = clip_norm, loss_scaling
+        self.clip_norm, self.bias_correction, self.loss_scaling = clip_norm, bias_correction, loss_scaling
 
     def build(self, variables):
         if self.built:
@@ -121,43 +123,51 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         conditions = () if only_if is None else (only_if,)
 
         def update_all(strategy, gradients, *conditions):
-            learning_rate = tf.convert_to_tensor(self.learning_rate)
+            learning_rate, correction = tf.convert_to_tensor(self.learning_rate), self._correction()
 
-            def update(variable, gradient, learning_rate, only_if=None):
+            def update(variable, gradient, learning_rate, correction, only_if=None):
                 if only_if is None:
-                    self.update_step(gradient, variable, learning_rate)
+                    self.update_step(gradient, variable, learning_rate, correction)
                 else:
-                    tf.cond(only_if, lambda: self._updated(gradient, variable, learning_rate), lambda: False)
+                    arguments = (gradient, variable, learning_rate, correction)
+                    tf.cond(only_if, lambda: self._updated(*arguments), lambda: False)
 
             for variable, gradient in zip(self._trainable_variables, gradients, strict=True):
                 strategy.extended.update(
                     variable.value,
                     update,
-                    args=(gradient, learning_rate, *conditions),
+                    args=(gradient, learning_rate, correction, *conditions),
                     group=False,
                 )
 
         tf.distribute.get_replica_context().merge_call(update_all, args=(tuple(gradients), *conditions))
         self.iterations.assign_add(1)
 
-    def _updated(self, gradient, variable, learning_rate) -> bool:
-        self.update_step(gradient, variable, learning_rate)
+    def _correction(self) -> tf.Tensor:
+        """What m / √v is multiplied by in the step that is about to be taken."""
+        if not self.bias_correction:
+            return tf.constant(1.0)
+        step = tf.cast(self.iterations.value, tf.float32) + 1.0
+        return tf.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
+
+    def _updated(self, gradient, variable, learning_rate, correction) -> bool:
+        self.update_step(gradient, variable, learning_rate, correction)
         return True
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient, variable, learning_rate, correction=1.0):
         index = self._get_variable_index(variable)
         m, v = self.adam_m[index].value, self.adam_v[index].value
         learning_rate = tf.cast(learning_rate, variable.dtype)
         if self.decay and not NO_DECAY.search(self._trainable_variables[index].path):
             variable.assign(variable * (1.0 - learning_rate * self.decay))
-        # One kernel for the whole update; with both powers of beta 0 it corrects no bias.
+        # One kernel for the whole update; with both powers of beta 0 it corrects no bias itself.
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=m.handle,
             v=v.handle,
             beta1_power=0.0,
             beta2_power=0.0,
-            lr=learning_rate,
+            lr=learning_rate * correction,
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
@@ -165,5 +175,5 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         )
 
     def get_config(self):
-        own = ("decay", "beta_1", "beta_2", "epsilon", "clip_norm", "loss_scaling")
+        own = ("decay", "beta_1", "beta_2", "epsilon", "clip_norm", "bias_correction", "loss_scaling")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -209,7 +209,11 @@ def train(
     """
     schedule = WarmupLinearDecay(settings.learning_rate, total_steps, warmup_steps)
     with trainer.strategy.scope():
-        optimizer = AdamWeightDecay(schedule, loss_scaling=settings.mixed_precision == "float16")
+        optimizer = AdamWeightDecay(
+            schedule,
+            bias_correction=settings.adam_bias_correction,
+            loss_scaling=settings.mixed_precision == "float16",
+        )
     trainer.build_optimizer(optimizer, settings.gradient_accumulation_steps)
     resumed = trainer.restore()
     every = getattr(settings, "eval_every_steps", 0) if evaluation else 0

@@ -37,6 +37,23 @@ def test_one_step_by_hand():
     assert one_step("kernel", weight=2.0, gradient=0.5) == pytest.approx(2.0 - 0.1 * update, rel=1e-5)
 
 
+def test_with_bias_correction_it_is_the_adamw_of_keras():
+    """Twenty steps beside an implementation that is not ours; epsilon is small, because it stands elsewhere there."""
+    gradients = np.random.default_rng(0).normal(size=[20, 3]).astype(np.float32)
+    arguments = {"learning_rate": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-12}
+    ours = AdamWeightDecay(decay=0.1, bias_correction=True, **arguments)
+    theirs = keras.optimizers.AdamW(weight_decay=0.1, **arguments)
+    variables = []
+    for optimizer in (ours, theirs):
+        variable = keras.Variable([1.0, -2.0, 3.0], name="kernel")
+        optimizer.build([variable])
+        variables.append(variable)
+    for gradient in gradients:
+        ours.apply_summed([tf.constant(gradient)])
+        theirs.apply([tf.constant(gradient)])
+    np.testing.assert_allclose(variables[0].numpy(), variables[1].numpy(), rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["bias", "output_bias", "LayerNorm_gamma"])
 def test_no_decay_for_biases_and_normalization(name):
     update = 0.1 * 0.5 / ((0.001 * 0.25) ** 0.5 + 1e-6)
