@@ -42,8 +42,8 @@ def write_mrpc(
         raise InputError(f"--mrpc_dir={mrpc_dir}: train.tsv has {len(examples)} rows, --mrpc_batches asks for {count}")
     drawn = [examples[i] for i in np.random.default_rng(seed).permutation(len(examples))[:count]]
     encoded = encoding.encode(drawn, task.labels, runs.read_tokenizer(vocab_file, True, config), length)
-    columns = {name: getattr(encoded, name) for name in ("input_ids", "input_mask", "segment_ids")}
-    columns |= {name: getattr(encoded, name)[:, np.newaxis] for name in ("label_ids", "is_real_example")}
+    columns = {name: getattr(encoded, name) for name in ("input_ids", "input_mask", "segment_ids", "label_ids")}
+    columns["is_real_example"] = encoded.is_real_example[:, np.newaxis]
     _write(folder, "mrpc", records.CLASSIFIER, columns)
 
 

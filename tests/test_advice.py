@@ -1,7 +1,5 @@
 """The warning of a multilingual vocabulary on Chinese texts, and where there is none."""
 
-import logging
-
 import pytest
 
 from bert.tasks import advice
@@ -28,9 +26,8 @@ MULTILINGUAL = [*SPECIAL, *words("a", "z", 400), *IDEOGRAPHS, *CYRILLIC, *GREEK,
 
 
 @pytest.fixture
-def warnings_of(caplog, monkeypatch):
+def warnings_of(caplog):
     """warnings_of(tokens, texts) returns the warnings of texts that meet a vocabulary."""
-    monkeypatch.setattr(logging.getLogger("bert"), "propagate", True)  # a command run before may have cut it off
 
     def warnings_of(tokens, texts) -> list[str]:
         caplog.clear()

@@ -1,7 +1,5 @@
 """test_results.tsv and predictions.tsv: a line an example, whatever its texts hold; the warning of one answer."""
 
-import logging
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -113,8 +111,7 @@ def test_examples_and_predictions_must_be_as_many(tmp_path):
         ([], None),
     ],
 )
-def test_one_answer_for_all_is_a_warning(caplog, monkeypatch, answers, told):
-    monkeypatch.setattr(logging.getLogger("bert"), "propagate", True)  # a command run before may have cut it off
+def test_one_answer_for_all_is_a_warning(caplog, answers, told):
     predictions.warn_of_one_answer(answers)
     found = [(record.name, record.levelname) for record in caplog.records]
     assert found == ([("bert.tasks.predictions", "WARNING")] if told else [])

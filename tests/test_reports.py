@@ -1,7 +1,6 @@
 """The measures of an evaluation: cases worked by hand, degenerate ones, and what the report files and lines hold."""
 
 import json
-import logging
 import math
 import warnings
 
@@ -271,8 +270,7 @@ def test_a_task_cannot_be_judged_by_what_its_reports_do_not_have():
         reports.Judge(task, ())
 
 
-def test_a_judge_warns_of_a_model_with_one_answer(caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("bert"), "propagate", True)  # a command run before may have cut it off
+def test_a_judge_warns_of_a_model_with_one_answer(caplog):
     judge = reports.Judge(Toy(label_kinds.CLASS, ("no", "yes")), [InputExample("g", "t", label="no")] * 3)
     judge([{"logits": np.array([[1, 0], [0, 1], [1, 0]], np.float32)}])
     assert not caplog.messages
