@@ -78,7 +78,7 @@ def main(settings: Settings) -> None:
     every = [example for part in examples.values() for example in part]
     check_pairs(settings, config, every)
     advice.warn_of_multilingual_vocabulary(tokenizer.vocabulary, (example.text_a for example in every))
-    total_steps = count_steps(settings, len(examples.get("train", ())))
+    total_steps = runs.count_steps(settings, len(examples.get("train", ())), "training examples")
     trainer = runs.start(
         settings,
         strategy,
@@ -144,10 +144,12 @@ def check_model_folder(settings: Settings, tokenizer) -> None:
     from bert.tasks import base
 
     folder = model_folder(settings)
-    stored = base.read_labels_file(folder) if folder != settings.output_dir else None
+    stored = base.read_labels_file(folder)
+    if folder == settings.output_dir or not stored:
+        return
     ours = {"vocab_sha256": tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
     for name, value in ours.items():
-        if (stored or {}).get(name, value) != value:
+        if stored.get(name, value) != value:
             raise InputError(
                 f"{os.path.join(folder, base.LABELS_FILE)}: the model was trained with {name} {stored[name]}, "
                 f"this run has {value} (--vocab_file={settings.vocab_file})"
@@ -198,17 +200,6 @@ def check_pairs(settings: Settings, config, examples) -> None:
             f"task {settings.task_name} has text pairs, but type_vocab_size in --bert_config_file="
             f"{settings.bert_config_file} is {config.type_vocab_size}, expected at least 2"
         )
-
-
-def count_steps(settings: Settings, examples: int) -> int:
-    """Training steps of the epochs asked for. Raises InputError where they are less than one."""
-    steps = int(examples / settings.train_batch_size * settings.num_train_epochs)
-    if settings.do_train and steps < 1:
-        raise InputError(
-            f"{examples} training examples make no step with --train_batch_size={settings.train_batch_size} "
-            f"and --num_train_epochs={settings.num_train_epochs}"
-        )
-    return steps
 
 
 def encode_split(settings: Settings, trainer, task, examples, tokenizer, split: str):

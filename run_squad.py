@@ -90,7 +90,7 @@ def main(settings: Settings) -> None:
         to_predict = examples.read_prediction(settings.predict_file)
     questions = (example.question for part in (to_train, to_predict) for example in part)
     advice.warn_of_multilingual_vocabulary(tokenizer.vocabulary, questions)
-    total_steps = count_steps(settings, len(to_train))
+    total_steps = runs.count_steps(settings, len(to_train), "training questions")
     identity = {
         "command": "run_squad",
         "config": config.to_dict(),
@@ -104,20 +104,6 @@ def main(settings: Settings) -> None:
     if settings.do_predict:
         windows, predict_set = encode(settings, trainer.output_dir, to_predict, tokenizer, "eval")
         evaluate(trainer, settings, to_predict, predict(trainer, settings, windows, predict_set))
-
-
-def count_steps(settings: Settings, examples: int) -> int:
-    """Training steps of the epochs asked for, counted in questions, not windows, as the original counts them.
-
-    Raises InputError where they are less than one.
-    """
-    steps = int(examples / settings.train_batch_size * settings.num_train_epochs)
-    if settings.do_train and steps < 1:
-        raise InputError(
-            f"{examples} training questions make no step with --train_batch_size={settings.train_batch_size} "
-            f"and --num_train_epochs={settings.num_train_epochs}"
-        )
-    return steps
 
 
 def encode(settings: Settings, output_dir: str, examples, tokenizer, name: str):

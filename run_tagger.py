@@ -63,7 +63,7 @@ def main(settings: Settings) -> None:
         split: windows.build(text, task.labels, tokenizer, settings.max_seq_length) for split, text in texts.items()
     }
     tell_scheme(task, built.get("train"))
-    total_steps = count_steps(settings, len(built.get("train", ())))
+    total_steps = runs.count_steps(settings, len(built.get("train", ())), "training rows")
     identity = {
         "command": "run_tagger",
         "labels": list(task.labels),
@@ -133,17 +133,6 @@ def find_order(settings: Settings, task):
     if unused:
         logger.warning("With --constrained_decoding no sentence can have the tags %s.", ", ".join(unused))
     return order
-
-
-def count_steps(settings: Settings, rows: int) -> int:
-    """Training steps of the epochs asked for. Raises InputError where they are less than one."""
-    steps = int(rows / settings.train_batch_size * settings.num_train_epochs)
-    if settings.do_train and steps < 1:
-        raise InputError(
-            f"{rows} training rows make no step with --train_batch_size={settings.train_batch_size} "
-            f"and --num_train_epochs={settings.num_train_epochs}"
-        )
-    return steps
 
 
 def encode_split(settings: Settings, output_dir: str, built, split: str):

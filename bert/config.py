@@ -57,13 +57,7 @@ class BertConfig:
     @classmethod
     def from_json_file(cls, path: str) -> "BertConfig":
         """Reads a `bert_config.json`. Raises InputError naming the file and what is wrong in it."""
-        text = "\n".join(files.read_lines(path))
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
-        if not isinstance(values, dict):
-            raise InputError(f"{path}: expected a JSON object, found {type(values).__name__}")
+        values = files.read_json(path)
         try:
             return cls.from_dict(values)
         except InputError as error:

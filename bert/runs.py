@@ -143,6 +143,20 @@ def check_batches(settings: cli.TrainingFlags, strategy: tf.distribute.Strategy)
             raise InputError(f"--{name} is {size}, expected a multiple of {replicas}, the number of replicas")
 
 
+def count_steps(settings: cli.FineTuningFlags, count: int, noun: str) -> int:
+    """Training steps of the epochs asked for; `count` and `noun` say what an epoch has. Raises InputError below one.
+
+    For question answering these are questions, not windows, as the original counts them.
+    """
+    steps = int(count / settings.train_batch_size * settings.num_train_epochs)
+    if settings.do_train and steps < 1:
+        raise InputError(
+            f"{count} {noun} make no step with --train_batch_size={settings.train_batch_size} "
+            f"and --num_train_epochs={settings.num_train_epochs}"
+        )
+    return steps
+
+
 def tell_changes(settings: cli.TrainingFlags) -> None:
     """Says which flags are others than those the folder's run was last started with."""
     path = os.path.join(settings.output_dir, RUN_FILE)

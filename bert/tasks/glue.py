@@ -5,8 +5,7 @@ import logging
 from collections.abc import Iterator
 from typing import ClassVar
 
-from bert import files
-from bert.tasks import label_kinds
+from bert.tasks import label_kinds, rows
 from bert.tasks.base import InputExample, Task, register
 from bert.tasks.rows import Row
 
@@ -142,22 +141,18 @@ class QQP(NamedColumns):
         if split != "train":
             yield from super().rows(data_dir, split)
             return
-        path = self.path(data_dir, split)
-        lines = files.read_lines(path)
-        header = [name.strip() for name in next(lines, "").split("\t")]
         broken = []
-        for number, line in enumerate(lines, start=1):
-            row = Row(path, number, line.split("\t"), header)
-            if len(row.columns) >= len(header):
+        for row in rows.read(self.path(data_dir, split), has_header=True, keep_empty=True):
+            if len(row.columns) >= len(row.header):
                 yield row
             else:
-                broken.append(row.where)
+                broken.append(row)
         if broken:
             logger.warning(
                 "%s: the first of %d lines that are left out, blank or with fewer columns than the %d of the header",
-                broken[0],
+                broken[0].where,
                 len(broken),
-                len(header),
+                len(broken[0].header),
             )
 
 

@@ -135,12 +135,14 @@ def _plain(measures: Mapping[str, float]) -> dict[str, float]:
 class Judge:
     """Compares a model's outputs for a set of examples with their labels; `report` is the last comparison.
 
-    `told` are the measures for the closing line. Raises InputError for a task that names one its reports do not have.
+    `names` are those of the measures, `told` those of the closing line. Raises InputError for a task that asks for one
+    its reports do not have.
     """
 
     def __init__(self, task: Task, examples: Sequence[InputExample]):
         self.task, self.examples = task, examples
         self.report: Report | None = None
+        self.names = self._names()
         self.told = task.measures or task.label_kind.measures
         unknown = [name for name in self.told if name not in self.names]
         if unknown:
@@ -148,9 +150,8 @@ class Judge:
                 f"task {task.name} is to be judged by '{unknown[0]}', expected some of {', '.join(self.names)}"
             )
 
-    @property
-    def names(self) -> list[str]:
-        """The names of the measures, before there are any."""
+    def _names(self) -> list[str]:
+        """Those of the measures, before there are any."""
         size = max(len(self.task.labels), 1)
         label_ids = self.task.label_kind.ids([None], self.task.labels)
         return list(build(self.task.label_kind.name, label_ids, np.zeros([1, size]), self.task.labels).measures)

@@ -5,6 +5,7 @@ A name that ends in `.gz` is unpacked on the way.
 
 import csv
 import dataclasses
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -58,13 +59,13 @@ def is_json(path: str) -> bool:
     return format_of(path) == "jsonl"
 
 
-def read(path: str, has_header: bool) -> Iterator[Row]:
+def read(path: str, has_header: bool, keep_empty: bool = False) -> Iterator[Row]:
     """Yields the rows of a file in the format of its name; `has_header` counts where there can be a header.
 
     Raises InputError with file and line for an empty line that is not the last, for a field of more than 131072
-    characters, and for what is no JSON object.
+    characters, and for what is no JSON object. With `keep_empty` an empty line of a TSV file is a row of one column.
     """
-    readers = {"tsv": read_tsv, "csv": read_csv, "jsonl": read_jsonl}
+    readers = {"tsv": functools.partial(read_tsv, keep_empty=keep_empty), "csv": read_csv, "jsonl": read_jsonl}
     lines = readers[format_of(path)](path)
     header: Sequence[str] = ()
     for number, columns in lines:
@@ -76,9 +77,9 @@ def read(path: str, has_header: bool) -> Iterator[Row]:
             yield Row(path, number, columns, header)
 
 
-def read_tsv(path: str) -> Iterator[tuple[int, list[str]]]:
+def read_tsv(path: str, keep_empty: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Yields (number, columns) of each line; quotation marks are text (PARITY 8), one empty last line is no row."""
-    for number, line in _without_last_empty(path):
+    for number, line in enumerate(files.read_lines(path)) if keep_empty else _without_last_empty(path):
         columns = line.split("\t")
         if len(line) > FIELD_LIMIT and max(map(len, columns)) > FIELD_LIMIT:
             size = max(map(len, columns))

@@ -6,11 +6,12 @@ import os
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar
 
 from bert import files
 from bert.errors import InputError
 from bert.tasks import label_kinds, rows
-from bert.tasks.base import InputExample, Task, register
+from bert.tasks.base import SPLITS, InputExample, Task, register
 from bert.tasks.label_kinds import LabelKind
 from bert.tasks.rows import Row, shortened
 
@@ -50,6 +51,7 @@ class Table(Task):
     """
 
     name = "table"
+    file_names: ClassVar = {split: tuple(split + ending for ending in ENDINGS) for split in SPLITS}
 
     def __init__(self, options: TableOptions | None = None):
         self.options = options or TableOptions()
@@ -66,11 +68,11 @@ class Table(Task):
             split = "train"
         if self.options.file(split):
             return os.path.join(data_dir, self.options.file(split))
-        paths = [os.path.join(data_dir, split + ending) for ending in ENDINGS]
+        paths = [os.path.join(data_dir, name) for name in self.file_names[split]]
         found = [path for path in paths if files.exists(path)]
         if len(found) > 1:
             raise InputError(f"{', '.join(found)}: which is meant? Give --{split}_file")
-        return found[0] if found else paths[0]
+        return super().path(data_dir, split)
 
     def rows(self, data_dir: str, split: str) -> Iterator[Row]:
         """The rows of a split. Raises InputError for a row that has not as many columns as the header."""
