@@ -16,6 +16,8 @@ PATHS = (
     "tf_examples.tfrecord",
     "pretraining_output/eval_results.txt",
     "classifier_output/eval_results.txt",
+    "classifier_output/eval_report.json",
+    "classifier_output/predictions.tsv",
     "classifier_output/test_results.tsv",
     "classifier_output/checkpoint",
 )
