@@ -9,6 +9,10 @@ import collections
 import dataclasses
 import glob
 import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 from bert import cli
 from bert.errors import InputError
