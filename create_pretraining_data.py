@@ -90,7 +90,7 @@ class Settings:
         return Options(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Options)})
 
     def input_paths(self) -> list[str]:
-        """The files to read, in this order; without streaming it is the original's (PARITY 6.2)."""
+        """The files to read, in this order; without streaming it is the original's (docs/parity.md 6.2)."""
         return files.expand(self.input_file, "input_file", in_folder_order=not self.is_streaming)
 
     def output_paths(self, input_paths: list[str]) -> list[str]:

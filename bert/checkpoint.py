@@ -1,5 +1,5 @@
 """Checkpoints in Google's format: name-based, `PREFIX.index` and `PREFIX.data-00000-of-00001`, with `<name>/adam_m`,
-`<name>/adam_v` and `global_step` (PARITY 9), in a folder whose file `checkpoint` names the last five.
+`<name>/adam_v` and `global_step` (docs/parity.md 9), in a folder whose file `checkpoint` names the last five.
 
 A variable's path is its name in the checkpoint, so nothing here translates names.
 """

@@ -180,7 +180,7 @@ CASED_MODELS = frozenset(("cased_L-12_H-768_A-12", "cased_L-24_H-1024_A-16", "mu
 
 
 def check_case_matches_checkpoint(do_lower_case: bool, init_checkpoint: str | None) -> None:
-    """Raises InputError where the folder of a known Google download says the opposite of --do_lower_case (PARITY 2)."""
+    """Raises InputError where the folder of a known Google download contradicts --do_lower_case (docs/parity.md 2)."""
     found = re.match(r"^.*?([A-Za-z0-9_-]+)/bert_model\.ckpt", init_checkpoint or "")
     model = found.group(1) if found else None
     if model in (CASED_MODELS if do_lower_case else LOWER_CASED_MODELS):

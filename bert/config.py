@@ -14,7 +14,7 @@ class BertConfig:
     """Sizes and rates of a model; the defaults are BERT base (Devlin et al. 2019, section 3).
 
     A missing key of the JSON file takes the default here, so a file without `type_vocab_size` means 16
-    (PARITY 2). Keys this class does not know are kept in `other` and written back.
+    (docs/parity.md 2). Keys this class does not know are kept in `other` and written back.
     """
 
     vocab_size: int

@@ -75,7 +75,7 @@ def check_readable(path: str, purpose: str = "file") -> None:
 def read_lines(path: str) -> Iterator[str]:
     """Yields the lines of a UTF-8 text, without their ends.
 
-    As the original reads (PARITY 7): only newline ends a line, and every carriage return in a line
+    As the original reads (docs/parity.md 7): only newline ends a line, and every carriage return in a line
     is dropped, not only the one before the newline. A byte order mark at the start is dropped too.
     A name that ends in `.gz` is unpacked on the way.
     Raises InputError with file and line for bytes that are not UTF-8 and for a damaged `.gz` file.
@@ -130,7 +130,7 @@ def matching(pattern: str) -> list[str]:
 
 
 def expand(patterns: str, flag: str, in_folder_order: bool = False) -> list[str]:
-    """Files of a comma-separated list of names and globs, in the order given (PARITY 6.2).
+    """Files of a comma-separated list of names and globs, in the order given (docs/parity.md 6.2).
 
     What a glob matches is sorted; `in_folder_order`, it comes in the order the folder lists it, as the original
     reads it. Raises InputError, naming the flag and the pattern, for a pattern that matches no file.

@@ -1,6 +1,6 @@
 """Which positions of a sequence are hidden, and by what: the masked LM task (Devlin et al. 2019, section 3.1).
 
-The draws are those of the original, one for one (PARITY 6.9 to 6.11), so the same seed hides the same pieces.
+The draws are those of the original, one for one (docs/parity.md 6.9 to 6.11), so the same seed hides the same pieces.
 What `random.Random` does for `randint` and `shuffle` is spelled out here on `getrandbits`, which gives the same
 numbers from the same state in less than half the time; the tests compare it with the module itself.
 """
@@ -129,7 +129,7 @@ class MaskSampler:
             self._wanted.append(min(self._max_predictions_per_seq, wanted))
 
     def _whole_words(self, continues: bytes, wanted: int) -> list[int]:
-        """The pieces of random words; a word that would exceed what is wanted is passed over, not cut (PARITY 6.10)."""
+        """The pieces of random words; one that would exceed what is wanted is passed over, not cut (docs/parity.md 6.10)."""
         starts = [piece for piece, inside in enumerate(continues) if not inside or piece == 0]
         words = list(range(len(starts)))
         shuffle(words, self._getrandbits)

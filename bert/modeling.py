@@ -15,12 +15,12 @@ import tensorflow as tf
 
 from bert.config import BertConfig
 
-LAYER_NORM_EPSILON = 1e-12  # PARITY 9
+LAYER_NORM_EPSILON = 1e-12  # docs/parity.md 9
 MASKED_SCORE = -10000.0  # added to the attention score of a padding key; its softmax is exactly 0 in float32
 
 
 def initializer(stddev: float) -> keras.initializers.Initializer:
-    """Normal, redrawn beyond two standard deviations (PARITY 9); keras.utils.set_random_seed fixes it."""
+    """Normal, redrawn beyond two standard deviations (docs/parity.md 9); keras.utils.set_random_seed fixes it."""
     return keras.initializers.TruncatedNormal(stddev=stddev)
 
 
@@ -45,7 +45,7 @@ def _gelu_gradient(x, upstream):
 
 @tf.custom_gradient
 def gelu(x: tf.Tensor) -> tf.Tensor:
-    """Gaussian error linear unit, tanh form (PARITY 9)."""
+    """Gaussian error linear unit, tanh form (docs/parity.md 9)."""
     return _gelu(x), lambda upstream: _gelu_gradient(x, upstream)
 
 
@@ -162,7 +162,7 @@ class Embeddings(keras.layers.Layer):
 
 
 class SelfAttention(keras.layers.Layer):
-    """Scaled dot-product attention over N heads (Vaswani et al. 2017); only the keys are masked (PARITY 9)."""
+    """Scaled dot-product attention over N heads (Vaswani et al. 2017); only the keys are masked (docs/parity.md 9)."""
 
     def __init__(self, config: BertConfig, **kwargs):
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""The optimizer and the schedule BERT was trained with (appendix A.2; the exact form is PARITY 9)."""
+"""The optimizer and the schedule BERT was trained with (appendix A.2; the exact form is docs/parity.md 9)."""
 
 import re
 from collections.abc import Sequence
@@ -110,7 +110,7 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
     def clip(self, gradients: Sequence) -> tuple[list, tf.Tensor]:
         """Scales all gradients together to a global norm of at most `clip_norm`; returns them and the norm before.
 
-        Rows that a sparse gradient holds twice count twice in the norm, as in the original (PARITY 9).
+        Rows that a sparse gradient holds twice count twice in the norm, as in the original (docs/parity.md 9).
         """
         return tf.clip_by_global_norm(gradients, self.clip_norm)
 

@@ -1,4 +1,4 @@
-"""The TFRecord contracts (PARITY 4): one declaration a kind drives the writer, the parser and the check.
+"""The TFRecord contracts (docs/parity.md 4): one declaration a kind drives the writer, the parser and the check.
 
 Sizes are letters: S max_seq_length, P max_predictions_per_seq, V vocab_size, T type_vocab_size, C the number of labels;
 or they are numbers.
@@ -32,7 +32,7 @@ class RecordKind:
     origins: Mapping[str, str]  # letter -> what sets it, for messages
 
     def serialize(self, values: Mapping[str, Sequence]) -> bytes:
-        """One tf.train.Example; deterministic, so equal values are equal bytes (PARITY 5)."""
+        """One tf.train.Example; deterministic, so equal values are equal bytes (docs/parity.md 5)."""
         features = {}
         for feature in self.features:
             if feature.kind == "float":
@@ -152,7 +152,7 @@ SQUAD_TRAINING = RecordKind(
         *_WINDOW,
         Feature("start_positions", 1, "S"),  # 0: the answer is not in this window, or there is none
         Feature("end_positions", 1, "S"),
-        Feature("is_impossible", 1),  # written, never read (PARITY 4)
+        Feature("is_impossible", 1),  # written, never read (docs/parity.md 4)
     ),
     _ORIGINS,
 )

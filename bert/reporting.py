@@ -118,7 +118,7 @@ class StepLog(JsonLines):
 
 
 def write_results(path: str, results: Mapping[str, object], others: Mapping[str, object] | None = None) -> None:
-    """Writes `key = value` lines sorted by key (PARITY 3), after them those of `others`, and tells them."""
+    """Writes `key = value` lines sorted by key (docs/parity.md 3), after them those of `others`, and tells them."""
     parts = (results, others or {})
     lines = [f"{name} = {part[name]!s}" for part in parts for name in sorted(part)]
     logger.info("***** Eval results *****")

@@ -1,6 +1,6 @@
-"""Text to WordPiece ids, exactly as the original tokenizes (PARITY 7), in graph operations only.
+"""Text to WordPiece ids, exactly as the original tokenizes (docs/parity.md 7), in graph operations only.
 
-The operations of tensorflow-text alone do not agree with the original (PARITY 10 says where); a
+The operations of tensorflow-text alone do not agree with the original (docs/parity.md 10 says where); a
 normalizer in front of them does. It costs little, because text is sorted by what it needs: a row of
 printable ASCII is only lower-cased, and only a row with a word of over 200 characters is searched for it.
 """
@@ -52,7 +52,7 @@ class Vocabulary:
       name: where it came from, for messages; a path if read from a file.
       tokens: id -> token, an entry a line; a duplicate stays in its place.
       ids: token -> id; of duplicates the last id counts. The keys are in order of first appearance, which
-        is the order that random replacement words are drawn from (PARITY 6.1).
+        is the order that random replacement words are drawn from (docs/parity.md 6.1).
 
     Raises InputError, opening with `name`, when the vocabulary is empty or lacks a special token.
     """

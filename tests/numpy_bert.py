@@ -1,4 +1,4 @@
-"""BERT in plain numpy (PARITY 9), from the variables of a checkpoint: what the commands' results are compared with."""
+"""BERT in plain numpy (docs/parity.md 9), from a checkpoint's variables: what results are compared with."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""A plain-Python model of the original tokenizer, written from PARITY 7: slow, small, easy to check by eye."""
+"""A plain-Python model of the original tokenizer, written from docs/parity.md 7: slow, small, easy to check by eye."""
 
 import unicodedata
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """Bad input to the training commands: one line that names the place and the values, status 1, nothing half-written.
 
-The rows of PARITY 2, and what else users get wrong. Most is refused before any work, so a case takes milliseconds.
+The rows of docs/parity.md 2, and what else users get wrong. Most is refused before any work: a case takes
+milliseconds.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Records of run_classifier's tasks against those the original wrote (PARITY 4 and 8).
+"""Records of run_classifier's tasks against those the original wrote (docs/parity.md 4 and 8).
 
 `python tests/test_classifier_records.py` prints, for each case, how many records were compared and how many differ.
 """

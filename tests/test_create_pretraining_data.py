@@ -1,4 +1,4 @@
-"""The command: its flags, its log, and one clear line for every kind of bad input (PARITY 2)."""
+"""The command: its flags, its log, and one clear line for every kind of bad input (docs/parity.md 2)."""
 
 import dataclasses
 import gzip
@@ -140,7 +140,7 @@ def test_smallest_length_works(flags, out):
     first = next(records.read(str(out / "records")))
     parsed = records.PRETRAINING.parse([first], {"S": 5, "P": 20})
     assert parsed["input_mask"].numpy().tolist() == [[1] * 5]
-    assert parsed["masked_lm_weights"].numpy().sum() == 1  # never none (PARITY 6.9)
+    assert parsed["masked_lm_weights"].numpy().sum() == 1  # never none (docs/parity.md 6.9)
 
 
 def test_a_glob_is_read_in_the_folders_order(flags, out, tmp_path, golden):

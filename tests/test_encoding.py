@@ -1,4 +1,4 @@
-"""Layout and truncation of classifier records (PARITY 8), and what is logged and counted."""
+"""Layout and truncation of classifier records (docs/parity.md 8), and what is logged and counted."""
 
 import logging
 

@@ -39,7 +39,7 @@ def test_start_of_a_shuffle_is_that_of_the_whole(count):
 
 
 def naive_masks(rng, count, probability, most, continues=None):
-    """PARITY 6.9 and 6.10 word by word, on lists and with the random module's own functions."""
+    """docs/parity.md 6.9 and 6.10 word by word, on lists and with the random module's own functions."""
     words = []
     for piece in range(count):
         if continues is not None and words and continues[piece]:

@@ -15,7 +15,7 @@ def test_ten_steps_agree(golden):
 
 
 def test_schedule_by_hand():
-    """PARITY 9: for 1e-4, 3 warmup steps of 10."""
+    """docs/parity.md 9: for 1e-4, 3 warmup steps of 10."""
     schedule = WarmupLinearDecay(1e-4, total_steps=10, warmup_steps=3)
     found = [float(schedule(step)) for step in range(12)]
     expected = [0, 1e-4 / 3, 2e-4 / 3, 7e-5, 6e-5, 5e-5, 4e-5, 3e-5, 2e-5, 1e-5, 0, 0]

@@ -84,7 +84,7 @@ def make_options(golden, **changes):
 
 
 def naive_pairs(rng, documents, max_seq_length, short_seq_prob):
-    """PARITY 6.3 to 6.8 word by word for one repetition, masking left out: (A, B, is random next) a pair."""
+    """docs/parity.md 6.3 to 6.8 word by word for one repetition, masking left out: (A, B, is random next) a pair."""
     documents = list(documents)
     rng.shuffle(documents)
     room = max_seq_length - 3

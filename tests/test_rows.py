@@ -117,7 +117,7 @@ def test_a_value_for_a_message_is_cut():
     assert rows.shortened([1]) == "'[1]'"
 
 
-# Everything but line ends: those that files have are not kept (PARITY 7); NUL is no CSV to Python 3.10.
+# Everything but line ends: those that files have are not kept (docs/parity.md 7); NUL is no CSV to Python 3.10.
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")
 TABLES = st.lists(st.tuples(st.text(CHARACTERS, max_size=9), st.text(CHARACTERS, max_size=9)), max_size=6)
 

@@ -77,7 +77,7 @@ def test_training_learns_the_answers_and_that_there_is_none(second):
 
 
 def test_the_checkpoint_is_the_originals(second):
-    """120 entries of a model with 2 layers: the pooler is there, without slots (PARITY 9)."""
+    """120 entries of a model with 2 layers: the pooler is there, without slots (docs/parity.md 9)."""
     shapes = dict(tf.train.list_variables(str(second.output / "model.ckpt-200")))
     assert len(shapes) == 120
     assert shapes["cls/squad/output_weights"] == shapes["cls/squad/output_weights/adam_v"] == [2, 32]
@@ -164,7 +164,7 @@ def test_a_file_without_answers_is_predicted_only(first, tmp_path):
 
 
 def test_the_loss_is_the_mean_of_start_and_end(golden):
-    """Over all positions, padding among them, as in the original (PARITY 9)."""
+    """Over all positions, padding among them, as in the original (docs/parity.md 9)."""
     generator = np.random.default_rng(5)
     start, end = generator.normal(size=(2, 3, 7)).astype(np.float32)
     batch = {

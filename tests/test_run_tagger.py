@@ -149,7 +149,7 @@ def test_the_log_tells_what_was_done(names):
 
 
 def test_the_checkpoint_is_a_classifiers(names):
-    """Google's names for the head, and a pooler without slots, since nothing trains it (PARITY 9)."""
+    """Google's names for the head, and a pooler without slots, since nothing trains it (docs/parity.md 9)."""
     shapes = dict(tf.train.list_variables(tf.train.latest_checkpoint(str(names.output))))
     assert shapes["output_weights"] == shapes["output_weights/adam_v"] == [5, 32]
     assert shapes["output_bias"] == [5]

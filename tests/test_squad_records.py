@@ -1,4 +1,4 @@
-"""Records of run_squad against those the original wrote (PARITY 4 and 8).
+"""Records of run_squad against those the original wrote (docs/parity.md 4 and 8).
 
 `python tests/test_squad_records.py` prints, for each case, how many records were compared and how many differ.
 """

@@ -1,4 +1,4 @@
-"""Reading task folders: columns, labels and guids of PARITY 8, bad files of PARITY 2."""
+"""Reading task folders: columns, labels and guids of docs/parity.md 8, bad files of docs/parity.md 2."""
 
 import pytest
 

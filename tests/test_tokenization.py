@@ -68,8 +68,8 @@ def test_the_model_agrees_with_the_reference_values(golden, name, lower_case):
 
 
 # Unicode. The tables of TensorFlow's libraries and of Python are of different Unicode versions. Agreement
-# cannot be had, and is not asked for, where they disagree (PARITY 10): code points that this Python does not know
-# yet, 40 capitals of Unicode 14 that TensorFlow does not lower, and one mark that Unicode 14 moved from Mn to Mc.
+# cannot be had, and is not asked for, where they disagree (docs/parity.md 10): code points that this Python does not
+# know yet, 40 capitals of Unicode 14 that TensorFlow does not lower, and one mark that Unicode 14 moved from Mn to Mc.
 NOT_LOWERED = "\u2c2f\ua7c0\ua7d0\ua7d6\ua7d8" + "".join(map(chr, range(0x10570, 0x10596)))
 MOVED = "\u1734"
 

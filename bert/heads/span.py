@@ -35,7 +35,7 @@ class SpanModel(Model):
 
     def __init__(self, config: BertConfig | dict, **kwargs):
         super().__init__(config, **kwargs)
-        self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (PARITY 9)
+        self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
         self.heads = SpanHeads(self.config, name="cls")
         self.build()
 

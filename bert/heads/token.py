@@ -27,7 +27,7 @@ class TokenClassifier(Model):
 
     def __init__(self, config: BertConfig | dict, classes: int, **kwargs):
         super().__init__(config, **kwargs)
-        self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (as in PARITY 9)
+        self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
         self.classes = classes
         self.dropout = Dropout(CLASSIFIER_DROPOUT, name="classifier_dropout")
         self.projection = ProjectedClasses(classes, CLASSIFIER_STDDEV, name="")  # variables at the root

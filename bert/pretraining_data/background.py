@@ -1,7 +1,8 @@
 """A second process that makes records of plans while the first draws more plans.
 
-Sampling is one stream of random numbers and cannot be divided (PARITY 6); everything behind it can. The process is a
-filter: tokens, then plans, come in through its standard input, framed records go out to a file that has no name.
+Sampling is one stream of random numbers and cannot be divided (docs/parity.md 6); everything behind it can. The
+process is a filter: tokens, then plans, come in through its standard input, framed records go out to a file that has no
+name.
 It needs no TensorFlow, so it starts in the time that reading the vocabulary takes.
 """
 

@@ -48,7 +48,7 @@ class Corpus:
     def build(
         cls, sentences: Iterable[str], encoder: SentenceEncoder, take: Callable[[np.ndarray], None] | None = None
     ) -> "Corpus":
-        """Tokenizes sentences; an empty one ends a document, one without pieces is dropped (PARITY 6.2).
+        """Tokenizes sentences; an empty one ends a document, one without pieces is dropped (docs/parity.md 6.2).
 
         `take` is handed the ids, batch after batch, to keep them instead.
         """

@@ -1,4 +1,4 @@
-"""The exact mode: the original's records in the original's order, whole corpus in memory (PARITY 6).
+"""The exact mode: the original's records in the original's order, whole corpus in memory (docs/parity.md 6).
 
 All randomness is one stream, `random.Random(random_seed)`, so documents are sampled one after the other. A second
 process keeps the tokens and makes the records meanwhile; they wait in a temporary file for the final shuffle. So
@@ -36,7 +36,7 @@ _EXAMPLES_SHOWN = 3
 
 
 def create(input_paths: Sequence[str], output_paths: Sequence[str], options: Options) -> Counts:
-    """Makes the records of a corpus and writes instance i to file i mod the number of files (PARITY 4).
+    """Makes the records of a corpus and writes instance i to file i mod the number of files (docs/parity.md 4).
 
     A side-car is written beside each file. Nothing is left behind when something fails.
     Raises InputError for a file that cannot be read and for a corpus without text.

@@ -1,4 +1,4 @@
-"""Documents to sentence pairs with hidden pieces: the original's draws in the original's order (PARITY 6).
+"""Documents to sentence pairs with hidden pieces: the original's draws in the original's order (docs/parity.md 6).
 
 Randomness depends on the lengths of sentences only, not on their pieces, so what is made is the plan of an instance.
 """
@@ -68,7 +68,7 @@ class InstanceSampler:
             plans.extend([a_from, a_to, b_from, b_to, is_random_next, *masked, *padding[len(masked) :]])
 
     def _target_length(self) -> int:
-        """Pieces to aim at, once a document: mostly all there is room for, at times fewer (PARITY 6.5)."""
+        """Pieces to aim at, once a document: mostly all there is room for, at times fewer (docs/parity.md 6.5)."""
         room = self._options.max_seq_length - 3
         if self._random() < self._options.short_seq_prob:
             return 2 + below(self._getrandbits, room - 1)
@@ -87,7 +87,7 @@ class InstanceSampler:
         return sentences[start], sentences[bisect_left(sentences, sentences[start] + target, start + 1, last)]
 
     def _truncate(self, a_from: int, a_to: int, b_from: int, b_to: int) -> tuple[int, int, int, int]:
-        """Takes pieces off the longer one, at its front or its end by chance, until both fit (PARITY 6.8)."""
+        """Takes pieces off the longer one, at its front or its end by chance, until both fit (docs/parity.md 6.8)."""
         uniform = self._random
         a_length, b_length = a_to - a_from, b_to - b_from
         for _ in range(a_length + b_length - (self._options.max_seq_length - 3)):
@@ -103,7 +103,7 @@ class InstanceSampler:
 
     def _word_pieces(self, a_from: int, a_to: int, b_from: int, b_to: int) -> bytes | None:
         """A byte a piece of A and B, 1 inside a word. [SEP] ends no word: a `##` that truncation brought to the
-        front of B still counts to the last word of A, as in the original (PARITY 6.10)."""
+        front of B still counts to the last word of A, as in the original (docs/parity.md 6.10)."""
         if self._continues is None:
             return None
         return self._continues[a_from:a_to].tobytes() + self._continues[b_from:b_to].tobytes()

@@ -23,7 +23,7 @@ def read_sentences(paths: Iterable[str], options: Options) -> Iterator[str]:
     """Yields the sentences of the files, white space around them dropped; an empty string ends a document.
 
     A text file holds a sentence a line and a blank line between documents. The end of a file ends no document,
-    as in the original (PARITY 6.2). A JSON lines file holds a document a line.
+    as in the original (docs/parity.md 6.2). A JSON lines file holds a document a line.
     Raises InputError with file and line for what cannot be read.
     """
     for path in paths:

@@ -1,7 +1,7 @@
 """Sentences to WordPiece ids, and which pieces belong to one word.
 
-For whole-word masking a piece that begins with `##` continues the word before it (PARITY 6.10). Chinese has no such
-pieces: every character is a word of its own to WordPiece. A segmenter finds the words, and the ids stay the same.
+For whole-word masking a piece that begins with `##` continues the word before it (docs/parity.md 6.10). Chinese has no
+such pieces: every character is a word of its own to WordPiece. A segmenter finds the words, and the ids stay the same.
 """
 
 import functools
@@ -14,7 +14,7 @@ import numpy as np
 from bert.errors import InputError
 from bert.tokenization import Tokenizer
 
-# The characters that the tokenizer sets apart (PARITY 7); a cut beside one changes no id.
+# The characters that the tokenizer sets apart (docs/parity.md 7); a cut beside one changes no id.
 _CHINESE_RUN = re.compile(
     "([\u4e00-\u9fff\u3400-\u4dbf\U00020000-\U0002a6df\U0002a700-\U0002b73f"
     "\U0002b740-\U0002b81f\U0002b820-\U0002ceaf\uf900-\ufaff\U0002f800-\U0002fa1f]+)"

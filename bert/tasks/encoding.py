@@ -1,4 +1,4 @@
-"""Examples to classifier records: [CLS] a [SEP] b [SEP], truncated as the original does it (PARITY 8).
+"""Examples to classifier records: [CLS] a [SEP] b [SEP], truncated as the original does it (docs/parity.md 8).
 
 Whole batches are tokenized and laid out at once; no loop runs over tokens.
 """
@@ -156,7 +156,7 @@ def encode(
 
 
 def truncated_sizes(a_sizes: np.ndarray, b_sizes: np.ndarray, max_seq_length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes [B] of both texts after truncation (PARITY 8).
+    """Sizes [B] of both texts after truncation (docs/parity.md 8).
 
     While a pair is longer than S - 3 the last WordPiece of the longer text goes, of the second if both are
     equal: the shorter text loses nothing while it fits into its half, and a gets the odd place. A single text
@@ -202,7 +202,7 @@ def _serialize(batch: EncodedBatch, kind: LabelKind) -> Iterator[bytes]:
 
 
 def _show(examples: Sequence[InputExample], batch: EncodedBatch, tokenizer: Tokenizer) -> None:
-    """Logs the first examples in the words that readers of the original's log look for (PARITY 3)."""
+    """Logs the first examples in the words that readers of the original's log look for (docs/parity.md 3)."""
     for i, example in enumerate(examples[:SHOWN]):
         tokens = [tokenizer.vocabulary.tokens[j] for j in batch.input_ids[i, : batch.input_mask[i].sum()]]
         logger.info("*** Example ***")

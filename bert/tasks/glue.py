@@ -1,5 +1,5 @@
 """The tasks of GLUE and XNLI, as their distributions lie. Columns, labels and guids of the original's four, MRPC, CoLA,
-MNLI and XNLI, are those of PARITY 8; the others go by the names in their headers."""
+MNLI and XNLI, are those of docs/parity.md 8; the others go by the names in their headers."""
 
 import logging
 from collections.abc import Iterator

@@ -17,7 +17,7 @@ OWN_COLUMNS = ("id", "text", "text_b", "label", "score")
 
 
 def write_columns(path: str, probabilities: np.ndarray) -> None:
-    """A line an example, its numbers in the order of the labels (PARITY 3): float32 [N, C]."""
+    """A line an example, its numbers in the order of the labels (docs/parity.md 3): float32 [N, C]."""
     files.write_text(path, "".join("\t".join(map(str, row)) + "\n" for row in probabilities))
 
 

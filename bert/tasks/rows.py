@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from bert import files
 from bert.errors import InputError
 
-FIELD_LIMIT = 131072  # characters; longer ones mean a damaged file to the original too (PARITY 2)
+FIELD_LIMIT = 131072  # characters; longer ones mean a damaged file to the original too (docs/parity.md 2)
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
     """One line of a file. `row[3]` is a column by number, `row["text"]` by its name in the header.
 
-    `number` counts the lines of the file from 0, header included, as the guids of the original do (PARITY 8).
+    `number` counts the lines of the file from 0, header included, as the guids of the original do (docs/parity.md 8).
     A column that is not there is an InputError naming file and line.
     """
 
@@ -78,7 +78,7 @@ def read(path: str, has_header: bool, keep_empty: bool = False) -> Iterator[Row]
 
 
 def read_tsv(path: str, keep_empty: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """Yields (number, columns) of each line; quotation marks are text (PARITY 8), one empty last line is no row."""
+    """Yields (number, columns) of each line; quotation marks are text (docs/parity.md 8), an empty last line is none."""
     for number, line in enumerate(files.read_lines(path)) if keep_empty else _without_last_empty(path):
         columns = line.split("\t")
         if len(line) > FIELD_LIMIT and max(map(len, columns)) > FIELD_LIMIT:

@@ -21,7 +21,7 @@ class Settings:
 
 
 def to_google(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:
-    """A PyTorch tensor's name and value as they stand in Google's checkpoints (PARITY 9, checkpoint variables).
+    """A PyTorch tensor's name and value as they stand in Google's checkpoints (docs/parity.md 9, checkpoint variables).
 
     PyTorch keeps a dense layer as [out, in], Google as [in, out].
     """

@@ -1,4 +1,4 @@
-"""Scores of starts and ends to the n best answers of each question, and the three files of the original (PARITY 3).
+"""Scores of starts and ends to the n best answers of each question, and the original's three files (docs/parity.md 3).
 
 Shapes: S positions of a window, N n_best_size, Q candidates of a question.
 """

@@ -20,7 +20,7 @@ from bert.tasks.squad.projection import CHINESE
 
 logger = logging.getLogger(__name__)
 
-SHUFFLE_SEED = 12345  # the original shuffles training questions once, with this seed (PARITY 8)
+SHUFFLE_SEED = 12345  # the original shuffles training questions once, with this seed (docs/parity.md 8)
 _SPACES = " \t\r\n\u202f"  # what the original takes for space, narrow no-break space included
 _WORD = re.compile(f"[{CHINESE}]|[^{_SPACES}{CHINESE}]+")
 

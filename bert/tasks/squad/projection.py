@@ -20,7 +20,7 @@ from collections.abc import Sequence
 logger = logging.getLogger(__name__)
 
 _ASCII_SIGNS = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
-# Characters that are words by themselves (PARITY 7), for regular expressions.
+# Characters that are words by themselves (docs/parity.md 7), for regular expressions.
 CHINESE = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002a6df\U0002a700-\U0002b73f\U0002b740-\U0002b81f"
     "\U0002b820-\U0002ceaf\U0002f800-\U0002fa1f"
@@ -64,7 +64,7 @@ _SPLITTING = {do_lower_case: _Splitting(do_lower_case) for do_lower_case in (Tru
 
 @functools.lru_cache(maxsize=200_000)
 def normalized(word: str, do_lower_case: bool) -> str:
-    """A word as the tokenizer sees it before WordPiece (PARITY 7), its parts separated by single spaces."""
+    """A word as the tokenizer sees it before WordPiece (docs/parity.md 7), its parts separated by single spaces."""
     text = " ".join(word.translate(_CLEANING).split())
     if do_lower_case:
         text = unicodedata.normalize("NFD", text.lower())

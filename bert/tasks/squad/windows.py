@@ -19,10 +19,10 @@ from bert.tokenization import Tokenizer
 
 logger = logging.getLogger(__name__)
 
-FIRST_UNIQUE_ID = 1_000_000_000  # PARITY 4
+FIRST_UNIQUE_ID = 1_000_000_000  # docs/parity.md 4
 BATCH = 1000  # windows laid out at once
 LOG_EVERY = 1000  # examples
-SHOWN = 20  # examples shown in the log (PARITY 3)
+SHOWN = 20  # examples shown in the log (docs/parity.md 3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -270,7 +270,7 @@ def write_records(path: str, windows: Windows, kind: records.RecordKind) -> None
 
 
 def _show(windows: Windows, kind: records.RecordKind) -> None:
-    """Logs the windows of the first examples in the words that readers of the original's log look for (PARITY 3)."""
+    """Logs the windows of the first examples in the words of the original's log (docs/parity.md 3)."""
     for window in np.flatnonzero(windows.example < SHOWN):
         features = windows.features(np.array([window]))
         tokens, place = windows.tokens(window), range(windows.offset[window], windows.lengths[window] - 1)

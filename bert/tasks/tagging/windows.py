@@ -171,7 +171,7 @@ def write_records(path: str, windows: Windows) -> None:
 
 
 def _show(windows: Windows) -> None:
-    """Logs the first windows, as the original's commands do (PARITY 3); a WordPiece that carries no label has a -."""
+    """Logs the first windows, as the original does (docs/parity.md 3); a WordPiece that carries no label has a -."""
     for window in range(min(SHOWN, len(windows))):
         features = {name: values[0] for name, values in windows.features(window, window + 1).items()}
         length = windows.size[window] + 2
