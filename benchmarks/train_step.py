@@ -26,9 +26,10 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import alternating, operations  # noqa: E402
 from benchmarks.alternating import Program, Result  # noqa: E402
-from bert import cli  # noqa: E402
+from bert import cli, flags  # noqa: E402
 from bert.config import BertConfig  # noqa: E402
 from bert.errors import InputError  # noqa: E402
+from bert.options import option  # noqa: E402
 
 MINILM = BertConfig(30522, 384, 6, 12, 1536, type_vocab_size=2)
 ROUND = 8  # batches of MRPC in one measurement
@@ -59,26 +60,26 @@ XLA_OPTIONS = {
 class Settings:
     """The flags of this benchmark."""
 
-    parts: str = cli.flag("static,mrpc,pretraining,share,memory,xla", "What to measure: all or some of these.")
-    repeats: int = cli.flag(3, "Rounds in which the programs take turns.")
-    steps: int = cli.flag(2, "Steps in one measurement, but for mrpc.")
-    torch_python: str | None = cli.flag(None, "Python of an environment with torch and transformers.")
-    keras_hub_python: str | None = cli.flag(None, "Python of an environment with TensorFlow and keras-hub.")
-    mrpc_dir: str | None = cli.flag(None, "Folder with MRPC's train.tsv; without it the part mrpc is left out.")
-    vocab_file: str | None = cli.flag(None, "WordPiece vocabulary of a lower-cased model, for the part mrpc.")
-    mrpc_batches: int = cli.flag(32, "Batches drawn from MRPC, once; 112 are all of it.")
-    mrpc_repeats: int = cli.flag(1, "How often these are trained on.")
-    bert_config_file: str | None = cli.flag(None, "Sizes of another model.")
-    batch_size: int = cli.flag(32, "Rows in a batch.")
-    max_seq_length: int = cli.flag(128, "Tokens of a row; MRPC's rows have fewer.")
-    max_predictions_per_seq: int = cli.flag(20, "Masked positions of a row, in the part pretraining.")
-    seed: int = cli.flag(12345, "Fixes rows and weights.")
+    parts: str = option("static,mrpc,pretraining,share,memory,xla", "What to measure: all or some of these.")
+    repeats: int = option(3, "Rounds in which the programs take turns.")
+    steps: int = option(2, "Steps in one measurement, but for mrpc.")
+    torch_python: str | None = option(None, "Python of an environment with torch and transformers.")
+    keras_hub_python: str | None = option(None, "Python of an environment with TensorFlow and keras-hub.")
+    mrpc_dir: str | None = option(None, "Folder with MRPC's train.tsv; without it the part mrpc is left out.")
+    vocab_file: str | None = option(None, "WordPiece vocabulary of a lower-cased model, for the part mrpc.")
+    mrpc_batches: int = option(32, "Batches drawn from MRPC, once; 112 are all of it.")
+    mrpc_repeats: int = option(1, "How often these are trained on.")
+    bert_config_file: str | None = option(None, "Sizes of another model.")
+    batch_size: int = option(32, "Rows in a batch.")
+    max_seq_length: int = option(128, "Tokens of a row; MRPC's rows have fewer.")
+    max_predictions_per_seq: int = option(20, "Masked positions of a row, in the part pretraining.")
+    seed: int = option(12345, "Fixes rows and weights.")
 
     def check(self) -> None:
         unknown = [part for part in self.parts.split(",") if part not in PARTS]
         if unknown:
             raise InputError(f"--parts has '{unknown[0]}', expected some of {','.join(PARTS)}")
-        cli.check_positive(self, "repeats", "steps", "mrpc_batches", "mrpc_repeats", "batch_size")
+        flags.check_positive(self, "repeats", "steps", "mrpc_batches", "mrpc_repeats", "batch_size")
         for name in ("torch_python", "keras_hub_python"):
             python = getattr(self, name)
             if python and not shutil.which(python):

@@ -129,7 +129,7 @@ class MaskSampler:
             self._wanted.append(min(self._max_predictions_per_seq, wanted))
 
     def _whole_words(self, continues: bytes, wanted: int) -> list[int]:
-        """The pieces of random words; one that would exceed what is wanted is passed over, not cut (docs/parity.md 6.10)."""
+        """The pieces of random words; one that would be too many is passed over, not cut (docs/parity.md 6.10)."""
         starts = [piece for piece, inside in enumerate(continues) if not inside or piece == 0]
         words = list(range(len(starts)))
         shuffle(words, self._getrandbits)

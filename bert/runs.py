@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert import checkpoint, cli, distribution, files
+from bert import checkpoint, distribution, files, flags
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import Model
@@ -55,7 +55,7 @@ def read_tokenizer(vocab_file: str, do_lower_case: bool, config: BertConfig) -> 
     return Tokenizer(vocabulary, do_lower_case)
 
 
-def open_devices(settings: cli.TrainingFlags) -> tf.distribute.Strategy:
+def open_devices(settings: flags.TrainingFlags) -> tf.distribute.Strategy:
     """Where the run computes. Comes first: several workers can only be joined before TensorFlow has done anything."""
     return distribution.create_strategy(
         settings.distribution,
@@ -69,7 +69,7 @@ def open_devices(settings: cli.TrainingFlags) -> tf.distribute.Strategy:
 
 
 def start(
-    settings: cli.TrainingFlags,
+    settings: flags.TrainingFlags,
     strategy: tf.distribute.Strategy,
     build_model: Callable[[], Model],
     identity: Mapping[str, object],
@@ -129,7 +129,7 @@ def precision(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def check_batches(settings: cli.TrainingFlags, strategy: tf.distribute.Strategy) -> None:
+def check_batches(settings: flags.TrainingFlags, strategy: tf.distribute.Strategy) -> None:
     """Raises InputError for a batch that cannot be spread evenly over replicas and accumulated pieces."""
     replicas, pieces = strategy.num_replicas_in_sync, settings.gradient_accumulation_steps
     if settings.train_batch_size % (replicas * pieces):
@@ -143,7 +143,7 @@ def check_batches(settings: cli.TrainingFlags, strategy: tf.distribute.Strategy)
             raise InputError(f"--{name} is {size}, expected a multiple of {replicas}, the number of replicas")
 
 
-def count_steps(settings: cli.FineTuningFlags, count: int, noun: str) -> int:
+def count_steps(settings: flags.FineTuningFlags, count: int, noun: str) -> int:
     """Training steps of the epochs asked for; `count` and `noun` say what an epoch has. Raises InputError below one.
 
     For question answering these are questions, not windows, as the original counts them.
@@ -157,7 +157,7 @@ def count_steps(settings: cli.FineTuningFlags, count: int, noun: str) -> int:
     return steps
 
 
-def tell_changes(settings: cli.TrainingFlags) -> None:
+def tell_changes(settings: flags.TrainingFlags) -> None:
     """Says which flags are others than those the folder's run was last started with."""
     path = os.path.join(settings.output_dir, RUN_FILE)
     before = files.read_json(path).get("settings", {}) if files.exists(path) else {}
@@ -211,7 +211,7 @@ class Evaluation:
 
 def train(
     trainer: Trainer,
-    settings: cli.TrainingFlags,
+    settings: flags.TrainingFlags,
     record_set: RecordSet,
     total_steps: int,
     warmup_steps: int,
@@ -262,7 +262,7 @@ def train(
         logger.info("The best by %s is step %d: %s.", selection.metric, trainer.step, trainer.source)
 
 
-def _selection(trainer: Trainer, settings: cli.RunFlags, evaluation: Evaluation) -> Selection:
+def _selection(trainer: Trainer, settings: flags.EvaluationFlags, evaluation: Evaluation) -> Selection:
     """Raises InputError for a --best_metric that the evaluations will not have, before any work."""
     names = {"loss", *trainer.model.chance_losses, *trainer.model.reported, *evaluation.score_names}
     if settings.best_metric not in names:

@@ -16,13 +16,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 from bert import cli
 from bert.errors import InputError
+from bert.options import option, required
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    output_dir: str = cli.required("Folder of the run, or several, separated by commas.")
-    picture: str = cli.required("The picture to write; its name's ending says of what kind (.png, .svg, .pdf).")
-    tags: str = cli.flag("loss,learning_rate", "What to draw, a panel each, separated by commas.")
+    output_dir: str = required("Folder of the run, or several, separated by commas.")
+    picture: str = required("The picture to write; its name's ending says of what kind (.png, .svg, .pdf).")
+    tags: str = option("loss,learning_rate", "What to draw, a panel each, separated by commas.")
 
 
 def main(settings: Settings) -> None:

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 import create_pretraining_data as command
-from bert import cli, records
+from bert import cli, options, records
 from bert.errors import InputError
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -25,7 +25,7 @@ def test_flags_are_the_originals(golden):
     for flag in json.loads((golden / "flags" / "create_pretraining_data.json").read_text()):
         field = fields[flag["name"]]
         assert cli.flag_type(command.Settings, field) is KINDS[flag["type"]]
-        assert cli.is_required(field) == flag["required"]
+        assert options.is_required(field) == flag["required"]
         if not flag["required"]:
             assert field.default == flag["default"]
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from bert import cli
+from bert import cli, options
 from bert.errors import InputError
 from tests import commands
 
@@ -23,7 +23,7 @@ def settings_class(script: str) -> type:
 
 
 def required(script: str) -> dict[str, str]:
-    return {field.name: "given" for field in dataclasses.fields(settings_class(script)) if cli.is_required(field)}
+    return {field.name: "given" for field in dataclasses.fields(settings_class(script)) if options.is_required(field)}
 
 
 def parse(script: str, *arguments: str, **flags):
@@ -44,7 +44,7 @@ def test_names_types_defaults_and_required_are_the_original_s(script, golden):
     for flag in json.loads((golden / "flags" / f"{script}.json").read_text()):
         field = fields[flag["name"]]
         assert cli.flag_type(settings_class(script), field) is TYPES[flag["type"]], flag["name"]
-        assert cli.is_required(field) == flag["required"], flag["name"]
+        assert options.is_required(field) == flag["required"], flag["name"]
         if not flag["required"]:
             assert field.default == flag["default"], flag["name"]
             assert type(field.default) is type(flag["default"]), flag["name"]

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 # From the ground up: a module imports from the rows below its own, never from its own row.
 LAYERS = (
-    ("bert", "bert.errors"),
+    ("bert", "bert.errors", "bert.options"),
     ("bert.files",),
     ("bert.config", "bert.masking", "bert.reporting", "bert.sidecar", "bert.tokenization"),
     ("bert.records",),
@@ -21,8 +21,9 @@ LAYERS = (
     ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization", "bert.tensorboard"),
     ("bert.distribution", "bert.heads", "bert.metrics", "bert.selection"),
     ("bert.steps",),
-    ("bert.cli", "bert.training"),
+    ("bert.cli", "bert.flags", "bert.training"),
     ("bert.runs",),
+    ("bert.commands",),
 )
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
 MODULES = sorted(ROOT.glob("bert/**/*.py"))

@@ -78,7 +78,7 @@ def read(path: str, has_header: bool, keep_empty: bool = False) -> Iterator[Row]
 
 
 def read_tsv(path: str, keep_empty: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """Yields (number, columns) of each line; quotation marks are text (docs/parity.md 8), an empty last line is none."""
+    """Yields (number, columns) of each line; quotes are text (docs/parity.md 8), an empty last line is no row."""
     for number, line in enumerate(files.read_lines(path)) if keep_empty else _without_last_empty(path):
         columns = line.split("\t")
         if len(line) > FIELD_LIMIT and max(map(len, columns)) > FIELD_LIMIT:

@@ -11,6 +11,7 @@ import pathlib
 import random
 
 from bert import cli, files
+from bert.options import required
 
 SEED = 12345
 SPLITS = {"dev": 300, "test": 300}  # the rest is for training
@@ -18,8 +19,8 @@ SPLITS = {"dev": 300, "test": 300}  # the rest is for training
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    packages: str = cli.required("Folder the package was installed into.")
-    output_dir: str = cli.required("Folder for train.tsv, dev.tsv and test.tsv, each with a header.")
+    packages: str = required("Folder the package was installed into.")
+    output_dir: str = required("Folder for train.tsv, dev.tsv and test.tsv, each with a header.")
 
 
 def read_article(path: pathlib.Path) -> str:

@@ -12,12 +12,13 @@ import numpy as np
 
 from bert import cli, files
 from bert.config import BertConfig
+from bert.options import required
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    packages: str = cli.required("Folder the package was installed into, and safetensors with it.")
-    output_dir: str = cli.required("Folder for bert_config.json, vocab.txt and bert_model.ckpt.*")
+    packages: str = required("Folder the package was installed into, and safetensors with it.")
+    output_dir: str = required("Folder for bert_config.json, vocab.txt and bert_model.ckpt.*")
 
 
 def to_google(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:

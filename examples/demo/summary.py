@@ -9,6 +9,7 @@ import pathlib
 import struct
 
 from bert import cli, files
+from bert.options import required
 
 TABLE = "{:<20}{:<68}{:>7}"
 PATHS = (
@@ -25,8 +26,8 @@ PATHS = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    runs: str = cli.required("Folder the demo wrote into.")
-    seconds: int = cli.required("Seconds the whole demo took.")
+    runs: str = required("Folder the demo wrote into.")
+    seconds: int = required("Seconds the whole demo took.")
 
 
 def read_results(path: pathlib.Path) -> dict[str, float]:

@@ -20,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))
 from bert import cli, files
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.options import option, required
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ENDINGS = tuple(ending + packed for ending in (".tsv", ".txt", ".csv", ".jsonl", ".json") for packed in ("", ".gz"))
@@ -27,9 +28,9 @@ ENDINGS = tuple(ending + packed for ending in (".tsv", ".txt", ".csv", ".jsonl",
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    data_dir: str = cli.required(f"Folder of the texts: all its files that end in {', '.join(ENDINGS)}.")
-    output_dir: str = cli.required("Folder for vocab.txt and bert_config.json.")
-    do_lower_case: bool = cli.flag(True, "Lower-case and strip accents, as the same flag of run_classifier.py does.")
+    data_dir: str = required(f"Folder of the texts: all its files that end in {', '.join(ENDINGS)}.")
+    output_dir: str = required("Folder for vocab.txt and bert_config.json.")
+    do_lower_case: bool = option(True, "Lower-case and strip accents, as the same flag of run_classifier.py does.")
 
 
 def main(settings: Settings) -> None:

@@ -1,0 +1,154 @@
+"""Groups of flags that several commands share: the original's, and our own beside them."""
+
+import dataclasses
+import re
+
+from bert.errors import InputError
+from bert.options import option, required
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TPUFlags:
+    """The original's flags for Cloud TPUs."""
+
+    use_tpu: bool = option(False, "Train on a TPU through tf.distribute; it is an error if there is none.")
+    tpu_name: str | None = option(None, "Name or grpc:// address of the Cloud TPU.")
+    tpu_zone: str | None = option(None, "Zone of the Cloud TPU; found from the machine's metadata if not given.")
+    gcp_project: str | None = option(None, "Project of the Cloud TPU; found from the machine's metadata if not given.")
+    master: str | None = option(None, "Address of the TPU's TensorFlow server, instead of --tpu_name.")
+    num_tpu_cores: int = option(
+        8, "Number of TPU cores expected; another number found is an error. Only with --use_tpu."
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingFlags(TPUFlags):
+    """What every command that trains shares."""
+
+    bert_config_file: str = required("JSON file with the sizes of the model, as beside a Google checkpoint.")
+    output_dir: str = required("Folder for checkpoints and results; the same command goes on from what it finds there.")
+    init_checkpoint: str | None = option(
+        None, "Checkpoint to start from, such as bert_model.ckpt of a Google download."
+    )
+    allow_partial_checkpoint: bool = option(
+        False, "Start although --init_checkpoint lacks a part of the encoder, which then starts random."
+    )
+    max_seq_length: int = option(128, "Most WordPieces of an input, [CLS] and [SEP] included.")
+    do_train: bool = option(False, "Train.")
+    train_batch_size: int = option(32, "Examples in one training step, over all devices.")
+    learning_rate: float = option(5e-5, "Peak learning rate of the Adam optimizer, reached after warmup.")
+    adam_bias_correction: bool = option(
+        False, "Correct the bias of Adam's moments, as other AdamWs do and Google's does not."
+    )
+    save_checkpoints_steps: int = option(1000, "Steps from one checkpoint to the next.")
+    iterations_per_loop: int = option(1000, "At most this many steps run on the device before the program looks up.")
+    seed: int = option(12345, "Fixes initialisation, shuffling and dropout: same seed, same run.")
+    length_grouping: bool = option(True, "Let rows of like length share a batch, so that little padding is computed.")
+    gradient_accumulation_steps: int = option(1, "Micro-batches a batch is cut into, to need less memory.")
+    mixed_precision: str = option(
+        "none", "Compute in half precision; weights and optimizer stay float32.", ("none", "bfloat16", "float16")
+    )
+    recompute: bool = option(False, "Compute each layer again in the backward pass instead of keeping it in memory.")
+    distribution: str = option(
+        "auto",
+        "Where to train: auto takes a TPU with --use_tpu, the workers of TF_CONFIG, several GPUs, or one device.",
+        ("auto", "one_device", "mirrored", "multi_worker", "tpu"),
+    )
+
+    def check(self) -> None:
+        check_positive(
+            self,
+            "max_seq_length",
+            "train_batch_size",
+            "save_checkpoints_steps",
+            "iterations_per_loop",
+            "num_tpu_cores",
+            "gradient_accumulation_steps",
+        )
+        if not 0 <= self.learning_rate < float("inf"):
+            raise InputError(f"--learning_rate is {self.learning_rate}, expected 0 or more")
+        if not 0 <= self.seed < 2**31:
+            raise InputError(f"--seed is {self.seed}, expected 0 to {2**31 - 1}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationFlags(TrainingFlags):
+    """What every command shares that trains and evaluates on batches of examples."""
+
+    do_eval: bool = option(False, "Evaluate, each example once.")
+    eval_batch_size: int = option(8, "Examples in one evaluation batch.")
+    eval_every_steps: int = option(0, "Evaluate after every so many training steps too; 0: only at the end.")
+    best_metric: str = option("loss", "What the best checkpoint is chosen by; it is kept in the folder best.")
+    early_stopping_patience: int = option(0, "Stop after so many evaluations without a better one; 0: never.")
+
+    def check(self) -> None:
+        super().check()
+        check_positive(self, "eval_batch_size")
+        for name in ("eval_every_steps", "early_stopping_patience"):
+            if getattr(self, name) < 0:
+                raise InputError(f"--{name} is {getattr(self, name)}, expected 0 or more")
+        if self.eval_every_steps and not self.do_eval:
+            raise InputError(f"--eval_every_steps={self.eval_every_steps} needs --do_eval=true")
+        if self.early_stopping_patience and not self.eval_every_steps:
+            raise InputError(f"--early_stopping_patience={self.early_stopping_patience} needs --eval_every_steps")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextFlags:
+    """How text becomes WordPieces."""
+
+    vocab_file: str = required("The vocabulary, a WordPiece a line: vocab.txt of a Google download.")
+    do_lower_case: bool = option(True, "Lower-case and strip accents; false for cased models.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FineTuningFlags(EvaluationFlags, TextFlags):
+    """What the commands share that learn from a training, a dev and a test set of texts."""
+
+    do_predict: bool = option(False, "Predict the test set.")
+    predict_batch_size: int = option(8, "Examples in one prediction batch.")
+    num_train_epochs: float = option(3.0, "How often training sees every example.")
+    warmup_proportion: float = option(0.1, "Share of the training steps in which the learning rate rises from 0.")
+    verbose_logging: bool = option(False, "Show the first five rows of each set as the model reads them, not one.")
+
+    def check(self) -> None:
+        if not self.splits:
+            raise InputError("nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several")
+        super().check()
+        check_positive(self, "predict_batch_size")
+        check_case_matches_checkpoint(self.do_lower_case, self.init_checkpoint)
+        if not 0 < self.num_train_epochs < float("inf"):
+            raise InputError(f"--num_train_epochs is {self.num_train_epochs}, expected a number above 0")
+        if not 0 <= self.warmup_proportion <= 1:
+            raise InputError(f"--warmup_proportion is {self.warmup_proportion}, expected 0 to 1")
+
+    @property
+    def splits(self) -> list[str]:
+        """The sets asked for."""
+        asked = {"train": self.do_train, "dev": self.do_eval, "test": self.do_predict}
+        return [split for split, wanted in asked.items() if wanted]
+
+
+LOWER_CASED_MODELS = frozenset(
+    ("uncased_L-24_H-1024_A-16", "uncased_L-12_H-768_A-12", "multilingual_L-12_H-768_A-12", "chinese_L-12_H-768_A-12")
+)
+CASED_MODELS = frozenset(("cased_L-12_H-768_A-12", "cased_L-24_H-1024_A-16", "multi_cased_L-12_H-768_A-12"))
+
+
+def check_case_matches_checkpoint(do_lower_case: bool, init_checkpoint: str | None) -> None:
+    """Raises InputError where the folder of a known Google download contradicts --do_lower_case (docs/parity.md 2)."""
+    found = re.match(r"^.*?([A-Za-z0-9_-]+)/bert_model\.ckpt", init_checkpoint or "")
+    model = found.group(1) if found else None
+    if model in (CASED_MODELS if do_lower_case else LOWER_CASED_MODELS):
+        kind = "cased" if do_lower_case else "lower-cased"
+        raise InputError(
+            f"--do_lower_case is {do_lower_case}, but --init_checkpoint={init_checkpoint} is of {model}, a {kind} "
+            f"model; give --do_lower_case={not do_lower_case}, or rename the folder if its model is another"
+        )
+
+
+def check_positive(settings: object, *names: str) -> None:
+    """Raises InputError for the first of the flags that is not at least 1."""
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise InputError(f"--{name} is {getattr(settings, name)}, expected at least 1")

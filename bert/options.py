@@ -1,0 +1,31 @@
+"""Options: the fields of frozen dataclasses, each with its default and its help in one place.
+
+A command's settings are made of such classes, and `cli` makes a flag of each field. The library takes the same classes
+as arguments and knows nothing of flags; where one of its messages names an option, the name stands between backticks,
+and the command line shows it as the flag that it is.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+Options = TypeVar("Options")
+
+
+def option(default: Any, help: str, choices: Sequence[str] = ()) -> Any:
+    """A field with a default (None: not given); `choices` are the only values it may have."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": tuple(choices)})
+
+
+def required(help: str) -> Any:
+    """A field that must be given."""
+    return dataclasses.field(metadata={"help": help, "choices": ()})
+
+
+def is_required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING
+
+
+def part(settings: object, kind: type[Options]) -> Options:
+    """Those options of `settings` that `kind` has, as an object of that class alone."""
+    return kind(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
