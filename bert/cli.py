@@ -94,7 +94,14 @@ def help_text(settings_class: type, description: str) -> str:
         kind = "|".join(field.metadata["choices"]) or flag_type(settings_class, field).__name__
         state = "required" if is_required(field) else f"default {field.default}"
         lines.append(f"  --{field.name} ({kind}, {state})")
-        lines.extend(textwrap.wrap(field.metadata["help"], 100, initial_indent="      ", subsequent_indent="      "))
+        lines.extend(
+            textwrap.wrap(
+                with_flags(field.metadata["help"], settings_class),
+                100,
+                initial_indent="      ",
+                subsequent_indent="      ",
+            )
+        )
     return "\n".join(lines)
 
 

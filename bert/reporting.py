@@ -15,16 +15,6 @@ from bert import files
 
 logger = logging.getLogger(__name__)
 
-SHORT_NAMES = {  # on the progress line, where eighty columns are few
-    "masked_lm_loss": "mlm",
-    "next_sentence_loss": "nsp",
-    "masked_lm_accuracy": "mlm_acc",
-    "next_sentence_accuracy": "nsp_acc",
-    "accuracy": "acc",
-    "learning_rate": "lr",
-    "examples/s": "ex/s",
-    "tokens/s": "tok/s",
-}
 SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal to redraw a line on
 
 
@@ -43,7 +33,7 @@ class Progress:
     def advance(self, count: int, values: Mapping[str, object] | None = None) -> None:
         """`count` more are done; `values` (name -> number or text) are shown beside the count."""
         self.done += count
-        shown = {SHORT_NAMES.get(name, name): _short(value) for name, value in (values or {}).items()}
+        shown = {name: _short(value) for name, value in (values or {}).items()}
         if self.bar:
             self.bar.set_postfix(shown, refresh=False)
             self.bar.update(count)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bert import tasks
-from bert.tasks import InputExample
+from bert.tasks import InputExample, labels_file
 from tests.task_files import refused
 
 FIRST, SECOND, THIRD = "怎么改密码", "密码在哪里改", "几点开门"
@@ -196,7 +196,7 @@ def test_tnews_predicts_without_a_training_file(folder, tmp_path):
     data_dir = folder({"train.json": NEWS_JSON, "test.json": json_lines({"id": 0, "sentence": "股市", "keywords": ""})})
     trained = tasks.find("tnews")()
     trained.prepare(data_dir, str(tmp_path / "output"), ["train"])
-    trained.save_labels(str(tmp_path))
+    labels_file.write(str(tmp_path), trained.labels_content())
     (tmp_path / "train.json").unlink()
     predicting = tasks.find("tnews")()
     predicting.prepare(data_dir, str(tmp_path), ["test"])

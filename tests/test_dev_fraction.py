@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert import tasks
-from bert.tasks import label_kinds, table
+from bert.tasks import label_kinds, labels_file, table
 from tests.task_files import refused, task
 
 SLACK = 1 + 1e-9
@@ -165,7 +165,7 @@ def test_evaluating_later_finds_the_same_rows(tmp_path):
     dev = split(tmp_path, jsonl(LABELS["multilabel"]), dev_fraction=0.2, dev_seed=3)[1]
     trained = task(dev_fraction=0.2, dev_seed=3)
     trained.prepare(str(tmp_path), str(tmp_path), tasks.SPLITS[:1])
-    trained.save_labels(str(tmp_path))
+    labels_file.write(str(tmp_path), trained.labels_content())
     later = task(dev_fraction=0.2, dev_seed=3)
     later.prepare(str(tmp_path), str(tmp_path), ["dev"])
     assert later.label_kind is label_kinds.MULTILABEL

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from bert import tasks
-from bert.tasks import InputExample, submission
+from bert.tasks import InputExample, labels_file, submission
 from tests.task_files import refused
 
 LABELLED = {  # of each task a training file with its header, and the examples in it
@@ -208,9 +208,9 @@ def test_the_diagnostic_set_has_several_names_and_is_only_for_predictions(folder
 
 def test_a_model_trained_on_mnli_predicts_the_diagnostic_set_and_one_of_rte_does_not(folder, tmp_path):
     data_dir = folder(diagnostic=UNLABELLED["ax"][0])
-    tasks.find("mnli")().save_labels(str(tmp_path))
+    labels_file.write(str(tmp_path), tasks.find("mnli")().labels_content())
     tasks.find("ax")().prepare(data_dir, str(tmp_path), ["test"])
-    tasks.find("rte")().save_labels(str(tmp_path))
+    labels_file.write(str(tmp_path), tasks.find("rte")().labels_content())
     message = refused(tasks.find("ax")().prepare, data_dir, str(tmp_path), ["test"])
     assert "a model with labels entailment, not_entailment lies here" in message
 

@@ -13,17 +13,16 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 # From the ground up: a module imports from the rows below its own, never from its own row.
 LAYERS = (
-    ("bert", "bert.errors", "bert.options"),
-    ("bert.files",),
+    ("bert", "bert.errors", "bert.measures", "bert.options"),
+    ("bert.files", "bert.flags"),
     ("bert.config", "bert.masking", "bert.reporting", "bert.sidecar", "bert.tokenization"),
     ("bert.records",),
     ("bert.pretraining_data", "bert.tasks"),
-    ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization", "bert.tensorboard"),
-    ("bert.distribution", "bert.heads", "bert.metrics", "bert.selection"),
-    ("bert.steps",),
-    ("bert.cli", "bert.flags", "bert.training"),
-    ("bert.runs",),
-    ("bert.commands",),
+    ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization"),
+    ("bert.distribution", "bert.heads"),
+    ("bert.training",),
+    ("bert.finetuning", "bert.pretraining"),
+    ("bert.cli", "bert.commands"),
 )
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
 MODULES = sorted(ROOT.glob("bert/**/*.py"))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bert.tasks import label_kinds, table
+from bert.tasks import label_kinds, labels_file, table
 from tests.task_files import jsonl, refused, task, tsv
 
 KINDS = "expected one of class, multilabel, regression"
@@ -94,7 +94,7 @@ def test_labels_json_makes_the_training_file_needless(folder, tmp_path):
     output_dir.mkdir()
     trained = task()
     trained.prepare(data_dir, str(output_dir), ["train"])
-    path = trained.save_labels(str(output_dir), max_seq_length=64)
+    path = labels_file.write(str(output_dir), {**trained.labels_content(), "max_seq_length": 64})
     assert path == str(output_dir / "labels.json")
     assert json.loads((output_dir / "labels.json").read_text("utf-8")) == {
         "task": "table",
@@ -120,7 +120,7 @@ def test_the_kind_is_read_back_from_labels_json(folder, tmp_path, train, dev, ki
     data_dir = folder({"train.tsv": train, "dev.tsv": dev})
     trained = task()
     trained.prepare(data_dir, data_dir, ["train"])
-    trained.save_labels(data_dir)
+    labels_file.write(data_dir, trained.labels_content())
     (tmp_path / "train.tsv").unlink()
     judged = task()
     judged.prepare(data_dir, data_dir, ["dev"])

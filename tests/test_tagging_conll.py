@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bert.errors import InputError
+from bert.tasks import labels_file
 from bert.tasks.tagging import conll
 from bert.tasks.tagging.conll import Tagging
 
@@ -112,7 +113,7 @@ def test_labels_are_those_of_the_training_file_and_stay_with_the_model(tmp_path)
     task = Tagging()
     task.prepare(str(tmp_path), str(tmp_path), ["train"])
     assert (task.labels, task.scheme) == (("B-X", "I-Y", "O"), "bio")
-    task.save_labels(str(tmp_path))
+    labels_file.write(str(tmp_path), task.labels_content())
     (tmp_path / "train.txt").unlink()
     written(tmp_path, "a\n")
     later = Tagging()

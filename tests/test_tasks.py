@@ -3,7 +3,7 @@
 import pytest
 
 from bert import tasks
-from bert.tasks import InputExample
+from bert.tasks import InputExample, labels_file
 from tests.task_files import refused
 
 MRPC_HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
@@ -150,7 +150,7 @@ def test_a_labels_json_with_other_labels_is_an_error(folder, tmp_path):
 @pytest.mark.parametrize("text", ["{", "[]", '{"labels": []}', '{"labels": [1]}'])
 def test_a_damaged_labels_json_is_an_error(tmp_path, text):
     (tmp_path / "labels.json").write_text(text)
-    assert refused(tasks.base.read_labels_file, str(tmp_path)).startswith(f"{tmp_path}/labels.json:")
+    assert refused(labels_file.read, str(tmp_path)).startswith(f"{tmp_path}/labels.json:")
 
 
 def test_a_task_of_ones_own_takes_ten_lines(folder, monkeypatch):

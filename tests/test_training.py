@@ -12,11 +12,11 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from bert.steps import Steps
 
 from bert import checkpoint, cli
 from bert.input_pipeline import cut_to_longest
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
-from bert.steps import Steps
 from tests import commands
 from tests import model_references as references
 
@@ -319,7 +319,7 @@ def golden_steps(
     """The ten reference steps of the micro model, through the compiled steps of a real run."""
     folder = golden / "model" / "micro"
     model = references.pretraining_model(folder)
-    model.bert.encoder.recompute = recompute
+    model.recompute = recompute
     optimizer = AdamWeightDecay(WarmupLinearDecay(1e-4, 10, 3))
     optimizer.build(model.trainable_variables)
     arrays = np.load(folder / "train_batches.npz")

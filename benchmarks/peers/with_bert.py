@@ -26,7 +26,7 @@ class Program:
         is_pretraining = specification["kind"] == "pretraining"
         with runs.precision(options.get("mixed_precision", "none")):
             model = heads.PretrainingModel(config) if is_pretraining else heads.SequenceClassifier(config, 2)
-        model.bert.encoder.recompute = options.get("recompute", False)
+        model.recompute = options.get("recompute", False)
         optimizer = AdamWeightDecay(1e-5)
         optimizer.build(model.trainable_variables)
         kind = records.PRETRAINING if is_pretraining else records.CLASSIFIER
@@ -61,7 +61,6 @@ class Program:
 def steps(model, optimizer, options):
     """The steps of the commands: (iterator, count) -> losses [count], records [count, B]."""
     import tensorflow as tf
-
     from bert.steps import Steps
 
     accumulation = options.get("accumulation", 1)

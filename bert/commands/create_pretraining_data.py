@@ -14,14 +14,14 @@ import os
 
 from bert import files
 from bert.errors import InputError
-from bert.options import option, required
+from bert.options import option, part, required
 from bert.pretraining_data.options import Options
 
 logger = logging.getLogger("bert.create_pretraining_data")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Options):
     """The flags of create_pretraining_data.py."""
 
     input_file: str = required("Text to read: file names and globs, comma-separated. Files ending in .gz are unpacked.")
@@ -29,39 +29,10 @@ class Settings:
         "TFRecord file to write; several, comma-separated, take the instances in turn. With --num_workers or "
         "--beam_runner one name, NAME.tfrecord, becomes numbered shards, NAME-00000.tfrecord and so on."
     )
-    vocab_file: str = required("The WordPiece vocabulary of the model, one token a line.")
-    do_lower_case: bool = option(
-        True, "Lower-case the text and strip accents: True for uncased models, False for cased."
-    )
-    do_whole_word_mask: bool = option(False, "Hide all pieces of a word or none.")
-    max_seq_length: int = option(128, "Length of a record in WordPieces, [CLS] and both [SEP] included.")
-    max_predictions_per_seq: int = option(20, "At most this many pieces of a record are hidden.")
-    random_seed: int = option(12345, "Same seed, same records.")
-    dupe_factor: int = option(10, "How many times the corpus is gone through, each time with other pairs and masks.")
-    masked_lm_prob: float = option(0.15, "Share of the pieces to hide; at least one piece of a record is.")
-    short_seq_prob: float = option(0.1, "Share of the documents that make shorter records on purpose.")
-    input_format: str = option(
-        "text",
-        "text: a sentence a line, a blank line between documents. jsonl: an object a line with a document's text, "
-        "which is split into sentences.",
-        choices=("text", "jsonl"),
-    )
-    text_field: str = option("text", "With --input_format=jsonl: the name of the field that holds the text.")
-    segmenter: str = option(
-        "none",
-        "With --do_whole_word_mask: how Chinese characters make words. spaces: the words in the input stand between "
-        "spaces. jieba: the package jieba finds them. The ids stay the same.",
-        choices=("none", "spaces", "jieba"),
-    )
     num_workers: int = option(
         0,
         "Not 0: stream the corpus through this many processes instead of holding it in memory. The records are the "
         "same for any number of workers, but others than without.",
-    )
-    block_size_mb: float = option(
-        4.0,
-        "With --num_workers or --beam_runner: text worked on together; random next sentences come out of it. "
-        "Memory grows with it.",
     )
     shard_size_mb: float = option(256.0, "With --num_workers: a new output shard begins after about this size.")
     beam_runner: str | None = option(
@@ -80,13 +51,8 @@ class Settings:
             )
         if self.beam_options and not self.beam_runner:
             raise InputError(f"--beam_options='{self.beam_options}' is given without --beam_runner")
-        self.options()
         self.output_paths(self.input_paths())
         files.check_readable(self.vocab_file, "--vocab_file")
-
-    def options(self) -> Options:
-        """What the records depend on."""
-        return Options(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Options)})
 
     def input_paths(self) -> list[str]:
         """The files to read, in this order; without streaming it is the original's (docs/parity.md 6.2)."""
@@ -117,11 +83,12 @@ class Settings:
 
 
 def main(settings: Settings) -> None:
-    options, input_paths = settings.options(), settings.input_paths()
+    options, input_paths = part(settings, Options), settings.input_paths()
     outputs = settings.output_paths(input_paths)
     logger.info("*** Reading from input files ***")
     for path in input_paths:
         logger.info("  %s", path)
+    # Each mode imports what it needs: TensorFlow, for which --help does not wait, or Beam, which may not be there.
     if settings.beam_runner:
         from bert.pretraining_data import beam
 

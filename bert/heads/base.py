@@ -6,6 +6,8 @@
     terms    = model.evaluation_terms(batch, outputs)   the same for an evaluation, where classes weigh alike
     measures = model.measures(batch, outputs)     name -> Mean, only to look at
 
+The names are those that the model declares in `declared_losses` and `declared_measures`.
+
 A model is a Keras model with an empty name, so that its variables' paths are the checkpoint's names. A `Mean` is a
 sum and a weight, never a quotient: batches, devices and accumulated steps add up exactly.
 """
@@ -16,6 +18,7 @@ import keras
 import tensorflow as tf
 
 from bert.config import BertConfig
+from bert.measures import Measure
 from bert.modeling import BertModel, initializer
 
 CLASSIFIER_STDDEV = 0.02  # the original's, whatever the config's initializer_range (docs/parity.md 9)
@@ -68,7 +71,7 @@ class ProjectedClasses(keras.layers.Layer):
         return tf.nn.bias_add(tf.matmul(x, self.output_weights, transpose_b=True), self.output_bias)
 
 
-class Model(keras.Model):
+class HeadedModel(keras.Model):
     """What the models here share: an encoder and a config that goes into `.keras` files."""
 
     def __init__(self, config: BertConfig | dict, name: str = "", **kwargs):
@@ -76,6 +79,15 @@ class Model(keras.Model):
         self.config = config if isinstance(config, BertConfig) else BertConfig.from_dict(config)
         self.bert = BertModel(self.config)
         self.seed_generator = keras.random.SeedGenerator()
+
+    @property
+    def recompute(self) -> bool:
+        """Whether the encoder's layers keep only their input for the backward pass."""
+        return self.bert.encoder.recompute
+
+    @recompute.setter
+    def recompute(self, value: bool) -> None:
+        self.bert.encoder.recompute = value
 
     def get_config(self):
         return {"config": self.config.to_dict()}
@@ -98,7 +110,7 @@ class Model(keras.Model):
 
     def loss_weights(self, batch) -> dict[str, tf.Tensor]:
         """The weights of the loss terms, known before the model has run: each real row weighs 1."""
-        return {name: tf.reduce_sum(batch["is_real_example"]) for name in self.chance_losses}
+        return {loss.name: tf.reduce_sum(batch["is_real_example"]) for loss in self.declared_losses}
 
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
         """What training minimises the sum of."""
@@ -108,10 +120,22 @@ class Model(keras.Model):
         """What an evaluation tells as the loss: the same, unless training weighs classes."""
         return self.loss_terms(batch, outputs)
 
+    def measures(self, batch, outputs) -> dict[str, Mean]:
+        """What is shown beside the loss."""
+        return {}
+
     @property
-    def chance_losses(self) -> dict[str, float]:
-        """Loss term -> what it is, in nats, for a model that guesses."""
+    def declared_losses(self) -> tuple[Measure, ...]:
+        """The loss terms, in nats or squared units; `loss` is their sum."""
         raise NotImplementedError
+
+    declared_measures: tuple[Measure, ...] = ()
+
+    @property
+    def reported(self) -> tuple[Measure, ...]:
+        """What a step tells beside the loss: its terms where there are several, and the measures."""
+        losses = self.declared_losses
+        return (*(losses if len(losses) > 1 else ()), *self.declared_measures)
 
     def dropout_seed(self, training: bool, seed: tf.Tensor | None) -> tf.Tensor | None:
         """The seed given, or where Keras's `fit` trains without one, the next of a generator."""

@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from bert.config import BertConfig
-from bert.heads.base import Mean, Model, ProjectedClasses, correct, cross_entropy, weighted
+from bert.heads.base import HeadedModel, Mean, ProjectedClasses, correct, cross_entropy, weighted
+from bert.measures import Measure, loss
 from bert.modeling import Dense, LayerNormalization
 
 
@@ -60,10 +61,13 @@ class PretrainingHeads(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="bert")
-class PretrainingModel(Model):
+class PretrainingModel(HeadedModel):
     """Masked LM and next sentence (section 3.1): batch features of `records.PRETRAINING` plus `is_real_example` [B]."""
 
-    reported = ("masked_lm_loss", "next_sentence_loss", "masked_lm_accuracy", "next_sentence_accuracy")
+    declared_measures = (
+        Measure("masked_lm_accuracy", short="mlm_acc"),
+        Measure("next_sentence_accuracy", short="nsp_acc"),
+    )
 
     def __init__(self, config: BertConfig | dict, **kwargs):
         super().__init__(config, **kwargs)
@@ -86,8 +90,9 @@ class PretrainingModel(Model):
         }
 
     @property
-    def chance_losses(self) -> dict[str, float]:
-        return {"masked_lm_loss": math.log(self.config.vocab_size), "next_sentence_loss": math.log(2)}
+    def declared_losses(self) -> tuple[Measure, ...]:
+        masked_lm = loss("masked_lm_loss", math.log(self.config.vocab_size), short="mlm")
+        return masked_lm, loss("next_sentence_loss", math.log(2), short="nsp")
 
     def loss_weights(self, batch) -> dict[str, tf.Tensor]:
         return {**super().loss_weights(batch), "masked_lm_loss": tf.reduce_sum(self._targets(batch)[1])}

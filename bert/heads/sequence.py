@@ -10,17 +10,18 @@ from bert.config import BertConfig
 from bert.heads.base import (
     CLASSIFIER_DROPOUT,
     CLASSIFIER_STDDEV,
+    HeadedModel,
     Mean,
-    Model,
     ProjectedClasses,
     correct,
     cross_entropy,
     weighted,
 )
+from bert.measures import Measure, loss
 from bert.modeling import Dropout
 
 
-class SequenceModel(Model):
+class SequenceModel(HeadedModel):
     """What the three share: the pooled output, dropout, and a projection to `size` logits."""
 
     def __init__(self, config: BertConfig | dict, size: int, **kwargs):
@@ -44,7 +45,7 @@ class SequenceModel(Model):
 class ClassesModel(SequenceModel):
     """C classes, each with a weight in the training loss where `class_weights`, C numbers, are given."""
 
-    reported = ("accuracy",)
+    declared_measures = (Measure("accuracy", short="acc"),)
 
     def __init__(self, config: BertConfig | dict, classes: int, class_weights: Sequence[float] | None = None, **kwargs):
         super().__init__(config, classes, **kwargs)
@@ -64,8 +65,8 @@ class SequenceClassifier(ClassesModel):
     """
 
     @property
-    def chance_losses(self) -> dict[str, float]:
-        return {"cross_entropy": math.log(self.classes)}
+    def declared_losses(self) -> tuple[Measure, ...]:
+        return (loss("cross_entropy", math.log(self.classes)),)
 
     def loss_weights(self, batch) -> dict[str, tf.Tensor]:
         return {"cross_entropy": tf.reduce_sum(self._weights(batch))}
@@ -98,8 +99,8 @@ class MultiLabelClassifier(ClassesModel):
     """
 
     @property
-    def chance_losses(self) -> dict[str, float]:
-        return {"binary_cross_entropy": math.log(2)}
+    def declared_losses(self) -> tuple[Measure, ...]:
+        return (loss("binary_cross_entropy", math.log(2)),)
 
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
         return self._terms(batch, outputs, tf.constant(self.class_weights or 1.0))
@@ -122,23 +123,18 @@ class MultiLabelClassifier(ClassesModel):
 class Regressor(SequenceModel):
     """A number per sequence: batch features of `records.REGRESSION`; the loss is the squared error."""
 
-    reported = ()
-
     def __init__(self, config: BertConfig | dict, label_variance: float = math.nan, **kwargs):
         super().__init__(config, 1, **kwargs)
         self.label_variance = label_variance
 
     @property
-    def chance_losses(self) -> dict[str, float]:
-        """The loss of a model that always answers the mean of the labels."""
-        return {"squared_error": self.label_variance}
+    def declared_losses(self) -> tuple[Measure, ...]:
+        """A guess is the mean of the labels, and its loss their variance."""
+        return (loss("squared_error", None if math.isnan(self.label_variance) else self.label_variance),)
 
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
         errors = tf.math.squared_difference(outputs["logits"], batch["label_ids"])[:, 0]  # [B]
         return {"squared_error": weighted(errors, batch["is_real_example"])}
-
-    def measures(self, batch, outputs) -> dict[str, Mean]:
-        return {}
 
     def get_config(self):
         return {**super().get_config(), "label_variance": self.label_variance}

@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from bert.config import BertConfig
-from bert.heads.base import CLASSIFIER_STDDEV, Mean, Model, ProjectedClasses, correct, cross_entropy, weighted
+from bert.heads.base import CLASSIFIER_STDDEV, HeadedModel, Mean, ProjectedClasses, correct, cross_entropy, weighted
+from bert.measures import Measure, loss
 
 
 class SpanHeads(keras.layers.Layer):
@@ -28,10 +29,10 @@ class SpanHeads(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="bert")
-class SpanModel(Model):
+class SpanModel(HeadedModel):
     """Where an answer starts and ends (figure 4, c): batch features of `records.SQUAD_TRAINING` or SQUAD_PREDICTION."""
 
-    reported = ("exact_spans",)
+    declared_measures = (Measure("exact_spans"),)
 
     def __init__(self, config: BertConfig | dict, **kwargs):
         super().__init__(config, **kwargs)
@@ -43,15 +44,14 @@ class SpanModel(Model):
         self.heads.build()
 
     def call(self, batch, training=False, seed=None):
-        """Returns `start_logits` and `end_logits`, [B, S], and `unique_ids` [B]."""
+        """Returns `start_logits` and `end_logits`, float32 [B, S]."""
         sequence = self.encode(batch, seed=self.dropout_seed(training, seed))["sequence_output"]
         start, end = self.heads(sequence)
-        logits = {"start_logits": tf.cast(start, tf.float32), "end_logits": tf.cast(end, tf.float32)}
-        return {**logits, "unique_ids": batch["unique_ids"][:, 0]}
+        return {"start_logits": tf.cast(start, tf.float32), "end_logits": tf.cast(end, tf.float32)}
 
     @property
-    def chance_losses(self) -> dict[str, float]:
-        return {"span_loss": math.log(self.config.max_position_embeddings)}
+    def declared_losses(self) -> tuple[Measure, ...]:
+        return (loss("span_loss", math.log(self.config.max_position_embeddings)),)
 
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
         # Like the original's, the softmax runs over all positions the batch has, padding and question among them.

@@ -9,21 +9,22 @@ from bert.config import BertConfig
 from bert.heads.base import (
     CLASSIFIER_DROPOUT,
     CLASSIFIER_STDDEV,
+    HeadedModel,
     Mean,
-    Model,
     ProjectedClasses,
     correct,
     cross_entropy,
     weighted,
 )
+from bert.measures import Measure, loss
 from bert.modeling import Dropout
 
 
 @keras.saving.register_keras_serializable(package="bert")
-class TokenClassifier(Model):
+class TokenClassifier(HeadedModel):
     """One class of C per position (figure 4, d): batch features of `records.TAGGING`."""
 
-    reported = ("token_accuracy",)
+    declared_measures = (Measure("token_accuracy"),)
 
     def __init__(self, config: BertConfig | dict, classes: int, **kwargs):
         super().__init__(config, **kwargs)
@@ -38,16 +39,16 @@ class TokenClassifier(Model):
         self.projection.build((None, self.config.hidden_size))
 
     def call(self, batch, training=False, seed=None):
-        """Returns `logits` [B, S, C] and `unique_ids` [B]."""
+        """Returns `logits`, float32 [B, S, C]."""
         seed = self.dropout_seed(training, seed)
         sequence = self.dropout(self.encode(batch, seed=seed)["sequence_output"], seed=seed)  # [B, S, H]
         logits = self.projection(tf.reshape(sequence, [-1, self.config.hidden_size]))  # [B * S, C]
         logits = tf.reshape(tf.cast(logits, tf.float32), [*tf.unstack(tf.shape(sequence)[:2]), self.classes])
-        return {"logits": logits, "unique_ids": batch["unique_ids"][:, 0]}
+        return {"logits": logits}
 
     @property
-    def chance_losses(self) -> dict[str, float]:
-        return {"cross_entropy": math.log(self.classes)}
+    def declared_losses(self) -> tuple[Measure, ...]:
+        return (loss("cross_entropy", math.log(self.classes)),)
 
     def loss_weights(self, batch) -> dict[str, tf.Tensor]:
         return {"cross_entropy": tf.reduce_sum(self._weights(batch))}

@@ -1,6 +1,6 @@
 """What every task shares: examples, the rows they are read from, labels, and the registry of names.
 
-A task of one's own is a class of about ten lines; once its module is imported, --task_name finds it:
+A task of one's own is a class of about ten lines; once its module is imported, `find` knows its name:
 
     @register
     class Shouting(Task):
@@ -22,12 +22,11 @@ from typing import ClassVar
 
 from bert import files
 from bert.errors import InputError
-from bert.tasks import label_kinds, rows
-from bert.tasks.label_kinds import Label, LabelKind, shown
+from bert.tasks import label_kinds, labels_file, rows
+from bert.tasks.label_kinds import Label, LabelKind
 from bert.tasks.rows import Row
 
 SPLITS = ("train", "dev", "test")
-LABELS_FILE = "labels.json"
 
 _FLAGS = {"train": "do_train", "dev": "do_eval", "test": "do_predict"}
 _TASKS: dict[str, type["Task"]] = {}
@@ -82,7 +81,7 @@ class Task:
         naming every missing file, or a labels.json with other labels.
         """
         self.check(data_dir, splits)
-        stored = read_labels_file(model_dir)
+        stored = labels_file.read(model_dir)
         if stored and "train" not in splits:
             self.take_labels(stored)
         elif not self.knows_labels:
@@ -90,8 +89,8 @@ class Task:
             self.labels = self.learn_labels(data_dir)
         if stored and (stored["labels"], stored["label_kind"]) != (list(self.labels), self.label_kind.name):
             raise InputError(
-                f"{os.path.join(model_dir, LABELS_FILE)}: a model with labels {described(stored)} lies here, "
-                f"but task {self.name} in --data_dir={data_dir} has {described(self.labels_content())}"
+                f"{os.path.join(model_dir, labels_file.LABELS_FILE)}: a model with labels "
+                f"{labels_file.described(stored)} lies here, but task {self.name} in `data_dir`={data_dir} has {labels_file.described(self.labels_content())}"
             )
 
     def take_labels(self, stored: Mapping) -> None:
@@ -104,10 +103,10 @@ class Task:
         problems = []
         for split in splits:
             if split not in self.file_names:
-                problems.append(f"--{_FLAGS[split]}: task {self.name} has no {split} set")
+                problems.append(f"`{_FLAGS[split]}`: task {self.name} has no {split} set")
                 continue
             try:
-                files.check_readable(self.path(data_dir, split), f"--{_FLAGS[split]}")
+                files.check_readable(self.path(data_dir, split), f"`{_FLAGS[split]}`")
             except InputError as error:
                 problems.append(str(error))
         if problems:
@@ -144,46 +143,13 @@ class Task:
     def labels_content(self) -> dict:
         return {"task": self.name, "label_kind": self.label_kind.name, "labels": list(self.labels)}
 
-    def save_labels(self, output_dir: str, **settings: object) -> str:
-        """Writes labels.json into the folder, so that a prediction knows the columns; returns its path.
-
-        `settings` go in too: what a reader of the model must keep to.
-        """
-        path = os.path.join(output_dir, LABELS_FILE)
-        content = {**self.labels_content(), **settings}
-        files.write_json(path, content)
-        return path
-
     def _check_training_file(self, data_dir: str, model_dir: str) -> None:
         path = self.path(data_dir, "train")
         if not files.exists(path):
             raise InputError(
-                f"--output_dir: {os.path.join(model_dir, LABELS_FILE)} does not exist, and neither does {path}: "
-                f"the labels of task {self.name} are unknown, expected a folder that --do_train has filled"
+                f"`output_dir`: {os.path.join(model_dir, labels_file.LABELS_FILE)} does not exist, and neither does "
+                f"{path}: the labels of task {self.name} are unknown, expected a folder that `do_train` has filled"
             )
-
-
-def read_labels_file(folder: str) -> dict | None:
-    """The content of the folder's labels.json, None if there is none. Raises InputError for a damaged one."""
-    path = os.path.join(folder, LABELS_FILE)
-    if not files.exists(path):
-        return None
-    content = {"label_kind": label_kinds.CLASS.name, **files.read_json(path)}
-    labels, kind = content.get("labels"), content["label_kind"]
-    if kind not in list(label_kinds.KINDS):  # a list, as a damaged file may have one here, is no key
-        raise InputError(f"{path}: 'label_kind' is {kind!r}, expected one of {', '.join(label_kinds.KINDS)}")
-    is_list = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
-    if not is_list or bool(labels) != label_kinds.KINDS[kind].has_classes:
-        raise InputError(f"{path}: 'labels' is {labels!r}, expected a list of names")
-    return content
-
-
-def described(content: Mapping) -> str:
-    """The labels of a labels.json, for a message."""
-    kind = content["label_kind"]
-    if kind == label_kinds.REGRESSION.name:
-        return "that are numbers"
-    return shown(content["labels"]) + (" (several at once)" if kind == label_kinds.MULTILABEL.name else "")
 
 
 def register(task: type[Task]) -> type[Task]:
@@ -197,10 +163,10 @@ def register(task: type[Task]) -> type[Task]:
 
 def load(path: str) -> None:
     """Runs a Python file, so that the tasks it registers are known. Raises InputError for one that fails."""
-    files.check_readable(path, "--task_file")
+    files.check_readable(path, "`task_file`")
     specification = importlib.util.spec_from_file_location("task_file", path)
     if specification is None:
-        raise InputError(f"--task_file: {path} is no Python file")
+        raise InputError(f"`task_file`: {path} is no Python file")
     before = dict(_TASKS)
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module  # where dataclasses look up the annotations of their fields
@@ -209,9 +175,9 @@ def load(path: str) -> None:
     except Exception as error:  # whatever a user's own code raises
         places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         line = places[-1] if places else getattr(error, "lineno", None) or 1
-        raise InputError(f"--task_file: {path}:{line}: {type(error).__name__}: {error}") from error
+        raise InputError(f"`task_file`: {path}:{line}: {type(error).__name__}: {error}") from error
     if before == _TASKS:
-        raise InputError(f"--task_file: {path} registers no task, expected a class under @register")
+        raise InputError(f"`task_file`: {path} registers no task, expected a class under @register")
 
 
 def known() -> list[str]:
@@ -221,5 +187,5 @@ def known() -> list[str]:
 def find(name: str) -> type[Task]:
     """The task class of a name in any case. Raises InputError listing the known names."""
     if name.lower() not in _TASKS:
-        raise InputError(f"--task_name is '{name}', expected one of {', '.join(known())}")
+        raise InputError(f"`task_name` is '{name}', expected one of {', '.join(known())}")
     return _TASKS[name.lower()]

@@ -1,9 +1,7 @@
-"""What an example of each class weighs in the loss, against imbalance: --class_weights."""
+"""What an example of each class weighs in the loss, against imbalance: `class_weights`."""
 
 import logging
 from collections.abc import Sequence
-
-import numpy as np
 
 from bert import files
 from bert.errors import InputError
@@ -13,40 +11,28 @@ from bert.tasks.label_kinds import Label, LabelKind
 logger = logging.getLogger(__name__)
 
 
-def check_none(asked: str) -> None:
-    """Raises InputError for weights of what has no classes."""
-    if asked != "none":
-        raise InputError(f"--class_weights is {asked}, but the labels are numbers: there are no classes to weigh")
-
-
 def read(asked: str, kind: LabelKind, labels: Sequence[str], examples_labels: Sequence[Label]) -> list[float] | None:
-    """A weight a label, in their order; None for `none`. `asked` is none, balanced or the name of a file."""
+    """A weight a label, in their order; None for `none`, and where there are no training labels.
+
+    `asked` is none, balanced or the name of a file.
+    """
     if asked == "none":
         return None
-    weights = balanced(kind, labels, examples_labels) if asked == "balanced" else from_file(asked, labels)
+    if not kind.has_classes:
+        raise InputError(f"`class_weights` is {asked}, but the labels are numbers: there are no classes to weigh")
+    if not examples_labels:  # no training: nothing is weighed
+        return None
+    weights = kind.balanced_weights(examples_labels, labels) if asked == "balanced" else from_file(asked, labels)
     told = sorted(zip(weights, labels, strict=True))
     some = told if len(told) <= 6 else [*told[:3], *told[-3:]]
     logger.info("Class weights: %s", ", ".join(f"{label}: {weight:.3g}" for weight, label in some))
     return weights
 
 
-def balanced(kind: LabelKind, labels: Sequence[str], examples_labels: Sequence[Label]) -> list[float]:
-    """One class each: N / (C · examples of the class), as scikit-learn's `balanced`, so that all weigh N / C together.
-
-    Several classes: examples without the class over those with it. A class that no example has weighs 1, and so does
-    one of several that all have: there is nothing to balance.
-    """
-    ids = kind.ids(examples_labels, labels)
-    several = kind is label_kinds.MULTILABEL
-    counts = ids.sum(axis=0) if several else np.bincount(ids[:, 0], minlength=len(labels))  # [C]
-    weights = (len(ids) - counts if several else len(ids) / len(labels)) / np.maximum(counts, 1)
-    return [float(weight) if count and weight else 1.0 for weight, count in zip(weights, counts, strict=True)]
-
-
 def from_file(path: str, labels: Sequence[str]) -> list[float]:
     """Reads lines of `label TAB weight`. Raises InputError for an unknown, a missing or a second label, and for what is
     no weight."""
-    files.check_readable(path, "--class_weights is none of none, balanced, and as a file")
+    files.check_readable(path, "`class_weights` is none of none, balanced, and as a file")
     found: dict[str, float] = {}
     for number, line in enumerate(files.read_lines(path), start=1):
         if not line.strip():

@@ -1,19 +1,22 @@
 """What a label is: one class, several classes at once, or a number.
 
-A kind knows how labels are checked, written to records, read off the model's logits, and told. Shapes: B examples,
-C classes.
+Whatever depends on that is a method here: how a label is read from a cell and checked, written to records, learned by a
+head, read off the model's logits, told to people and judged. Shapes: B examples, C classes.
 """
 
 import abc
 import collections
 import math
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
+from scipy import special
 
 from bert import records
 from bert.errors import InputError
+from bert.measures import Measure
+from bert.tasks import reports
 from bert.tasks.rows import shortened
 
 Label = str | tuple[str, ...] | float | None
@@ -21,20 +24,56 @@ SHOWN = 5  # of many classes, the most and the least frequent ones that are told
 
 
 class LabelKind(abc.ABC):
-    """One of the kinds below; `name` is what --label_kind and labels.json call it."""
+    """One of the kinds below.
+
+    Attributes:
+      name: what `label_kind` and labels.json call it.
+      record_kind: how its records are laid out.
+      head: the name of its model among `bert.heads`.
+      headline: the measures that are told at the end where the task names none.
+    """
 
     name: ClassVar[str]
     record_kind: ClassVar[records.RecordKind]
+    head: ClassVar[str]
+    headline: ClassVar[tuple[str, ...]]
     has_classes: ClassVar[bool] = True
-    measures: ClassVar[tuple[str, ...]]  # what is told of a set at the end, names as in its report
 
     @abc.abstractmethod
-    def check(self, label: Label, labels: Sequence[str], where: str) -> Label:
+    def read(self, value: object, where: str, separator: str) -> Label:
+        """The label in a cell of a table; `separator` stands between several classes. Raises InputError."""
+
+    @abc.abstractmethod
+    def check(self, label: Label, labels: Collection[str], where: str) -> Label:
         """The label as this kind has it. Raises InputError, opening with `where`, for one that is none."""
+
+    def classes(self, label: Label) -> tuple[str, ...]:
+        """The classes that a label names."""
+        return ()
+
+    def stratum(self, label: Label) -> tuple[str, ...] | float:
+        """What rows must share to be taken for alike where a set is split."""
+        return tuple(sorted(self.classes(label)))
 
     @abc.abstractmethod
     def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
         """`label_ids` of the records, [B, 1] or [B, C]; 0 where an example has no label, as in test sets."""
+
+    def head_arguments(
+        self, labels: Sequence[str], examples_labels: Sequence[Label], class_weights: Sequence[float] | None
+    ) -> dict[str, Any]:
+        """What the model of `head` takes beside the config; `examples_labels` are those of the training set."""
+        return {"classes": len(labels), "class_weights": class_weights}
+
+    def balanced_weights(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> list[float]:
+        """What an example of each class must weigh so that all classes weigh alike, [C]; 1 where nothing is to be
+        balanced."""
+        ids = self.ids(examples_labels, labels)
+        weights = self._balanced(ids, len(labels))
+        return [float(weight) if np.isfinite(weight) and weight else 1.0 for weight in weights]
+
+    def _balanced(self, ids: np.ndarray, classes: int) -> np.ndarray:
+        raise InputError("the labels are numbers: there are no classes to weigh")
 
     @abc.abstractmethod
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
@@ -48,9 +87,24 @@ class LabelKind(abc.ABC):
         """How sure each answer is, float32 [B]."""
         return probabilities.max(axis=1)
 
+    def submitted(self, answer: str, labels: Sequence[str], where: str) -> str:
+        """An answer as the server of a benchmark wants it. Raises InputError for one that the task has not."""
+        self.check(answer, labels, where)
+        return answer
+
+    @abc.abstractmethod
+    def measures(self, labels: Sequence[str]) -> tuple[Measure, ...]:
+        """The measures that `report` has."""
+
+    @abc.abstractmethod
+    def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
+        """How well predictions agree with labels: label_ids of `ids`, probabilities of `probabilities`."""
+
     def summary(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> str:
         """The histogram of the labels, in their order, or of many the most and the least frequent; "" without any."""
-        counts = self._counts(examples_labels)
+        counts = collections.Counter(
+            name for label in examples_labels if label is not None for name in self.classes(label)
+        )
         names = list(labels)
         if not counts:
             return ""
@@ -62,8 +116,9 @@ class LabelKind(abc.ABC):
             parts.insert(SHOWN, f"... ({len(labels)} labels)")
         return "Labels: " + ", ".join(parts)
 
-    def _counts(self, examples_labels: Sequence[Label]) -> collections.Counter:
-        return collections.Counter(label for label in examples_labels if label is not None)
+    def described(self, labels: Sequence[str]) -> str:
+        """The labels of a task, for a message."""
+        return shown(labels)
 
 
 class SingleLabel(LabelKind):
@@ -71,23 +126,40 @@ class SingleLabel(LabelKind):
 
     name = "class"
     record_kind = records.CLASSIFIER
-    measures = ("accuracy", "macro_f1")
+    head = "SequenceClassifier"
+    headline = ("accuracy", "macro_f1")
+
+    def read(self, value, where, separator):
+        return class_name(value, where)
 
     def check(self, label, labels, where):
-        if label not in labels:
+        if not isinstance(label, str) or label not in labels:
             raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {shown(labels)}")
         return label
 
+    def classes(self, label):
+        return (label,)
+
     def ids(self, examples_labels, labels):
-        ids_of = {label: i for i, label in enumerate(labels)} | {None: 0}
-        return np.array([[ids_of[label]] for label in examples_labels], np.int32)  # [B, 1]
+        ids_of: Mapping[str | None, int] = {label: i for i, label in enumerate(labels)} | {None: 0}
+        return np.array([ids_of[label] for label in examples_labels], np.int32)[:, np.newaxis]  # [B, 1]
+
+    def _balanced(self, ids, classes):
+        """N / (C · examples of the class), as scikit-learn's `balanced`: each class weighs N / C together."""
+        counts = np.bincount(ids[:, 0], minlength=classes)  # [C]
+        return len(ids) / classes / np.where(counts, counts, np.inf)
 
     def probabilities(self, logits):
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
+        return special.softmax(logits, axis=1)
 
     def answers(self, probabilities, labels, separator="|"):
         return [labels[i] for i in probabilities.argmax(axis=1)]
+
+    def measures(self, labels):
+        return reports.single_label_measures(len(labels))
+
+    def report(self, label_ids, probabilities, labels):
+        return reports.single_label(label_ids[:, 0], probabilities.argmax(axis=1), labels)
 
 
 class MultiLabel(LabelKind):
@@ -95,8 +167,17 @@ class MultiLabel(LabelKind):
 
     name = "multilabel"
     record_kind = records.MULTI_LABEL
-    measures = ("micro_f1", "macro_f1")
+    head = "MultiLabelClassifier"
+    headline = ("micro_f1", "macro_f1")
     threshold = 0.5
+
+    def read(self, value, where, separator):
+        if isinstance(value, (list, tuple)):
+            return tuple(dict.fromkeys(class_name(part, where) for part in value))
+        if isinstance(value, str):
+            parts = (part.strip() for part in value.split(separator))
+            return tuple(dict.fromkeys(part for part in parts if part))
+        return (class_name(value, where),)
 
     def check(self, label, labels, where):
         found = (label,) if isinstance(label, str) else tuple(label)
@@ -105,12 +186,23 @@ class MultiLabel(LabelKind):
             raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {shown(labels)}")
         return found
 
+    def classes(self, label):
+        return label or ()
+
     def ids(self, examples_labels, labels):
-        return np.array([[label in (found or ()) for label in labels] for found in examples_labels], np.int32)  # [B, C]
+        ids_of = {label: i for i, label in enumerate(labels)}
+        ids = np.zeros([len(examples_labels), len(labels)], np.int32)  # [B, C]
+        for row, found in enumerate(examples_labels):
+            ids[row, [ids_of[label] for label in found or ()]] = 1
+        return ids
+
+    def _balanced(self, ids, classes):
+        """Examples without the class over those with it."""
+        counts = ids.sum(axis=0)  # [C]
+        return (len(ids) - counts) / np.where(counts, counts, np.inf)
 
     def probabilities(self, logits):
-        logits = logits.astype(np.float64)
-        return np.exp(-np.logaddexp(0, -logits)).astype(np.float32)  # 1 / (1 + exp(-logits)) would overflow
+        return special.expit(logits.astype(np.float64)).astype(np.float32)
 
     def answers(self, probabilities, labels, separator="|"):
         chosen = probabilities > self.threshold
@@ -120,8 +212,14 @@ class MultiLabel(LabelKind):
         """Of the decision that is least certain."""
         return np.maximum(probabilities, 1 - probabilities).min(axis=1)
 
-    def _counts(self, examples_labels):
-        return collections.Counter(label for found in examples_labels for label in found or ())
+    def measures(self, labels):
+        return reports.MULTI_LABEL_MEASURES
+
+    def report(self, label_ids, probabilities, labels):
+        return reports.multi_label(label_ids, probabilities > self.threshold, labels)
+
+    def described(self, labels):
+        return f"{shown(labels)} (several at once)"
 
 
 class Regression(LabelKind):
@@ -129,8 +227,12 @@ class Regression(LabelKind):
 
     name = "regression"
     record_kind = records.REGRESSION
+    head = "Regressor"
+    headline = ("pearson", "spearman")
     has_classes = False
-    measures = ("pearson", "spearman")
+
+    def read(self, value, where, separator):
+        return value if as_number(value) is not None else str(value)
 
     def check(self, label, labels, where):
         number = as_number(label)
@@ -138,8 +240,14 @@ class Regression(LabelKind):
             raise InputError(f"{where}: the label is {shortened(label)}, expected a number")
         return number
 
+    def stratum(self, label):
+        return as_number(label) or 0.0
+
     def ids(self, examples_labels, labels):
         return np.array([[label or 0.0] for label in examples_labels], np.float32)  # [B, 1]
+
+    def head_arguments(self, labels, examples_labels, class_weights):
+        return {"label_variance": float(np.var(examples_labels)) if len(examples_labels) else math.nan}
 
     def probabilities(self, logits):
         return logits
@@ -149,6 +257,16 @@ class Regression(LabelKind):
 
     def scores(self, probabilities):
         return probabilities[:, 0]
+
+    def submitted(self, answer, labels, where):
+        """The nearest score that STS-B, GLUE's only regression, has, with three decimals."""
+        return f"{max(0.0, min(5.0, self.check(answer, labels, where))):.3f}"
+
+    def measures(self, labels):
+        return reports.REGRESSION_MEASURES
+
+    def report(self, label_ids, probabilities, labels):
+        return reports.regression(label_ids[:, 0], probabilities[:, 0])
 
     def summary(self, examples_labels, labels):
         numbers = [label for label in examples_labels if label is not None]
@@ -160,8 +278,11 @@ class Regression(LabelKind):
             f"standard deviation {np.std(numbers):.4g}"
         )
 
+    def described(self, labels):
+        return "that are numbers"
 
-KINDS = {kind.name: kind for kind in (SingleLabel(), MultiLabel(), Regression())}
+
+KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (SingleLabel(), MultiLabel(), Regression())}
 CLASS, MULTILABEL, REGRESSION = KINDS.values()
 
 
@@ -169,12 +290,23 @@ def as_number(label: object) -> float | None:
     """The finite number that a label is or writes, None if it is another thing."""
     try:
         is_python_only = isinstance(label, bool) or (isinstance(label, str) and "_" in label)
-        number = None if is_python_only else float(label)
+        number = None if is_python_only else float(label)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):  # the last: an integer of hundreds of digits
         return None
     return number if number is not None and math.isfinite(number) else None
 
 
-def shown(labels: Sequence[str]) -> str:
+def class_name(value: object, where: str) -> str:
+    """The class a cell or an entry of a list names. Raises InputError for one that names none."""
+    if isinstance(value, (list, dict)):
+        raise InputError(f"{where}: the label is {shortened(value)}, expected the name of one class")
+    name = "" if value is None else str(value).strip()
+    if not name:
+        raise InputError(f"{where}: the label is empty, expected the name of a class")
+    return name
+
+
+def shown(labels: Collection[str]) -> str:
     """Labels for a message; of hundreds only the first ten."""
-    return ", ".join(labels[:10]) + (f" ... ({len(labels)} labels)" if len(labels) > 10 else "")
+    first = [label for label, _ in zip(labels, range(10), strict=False)]
+    return ", ".join(first) + (f" ... ({len(labels)} labels)" if len(labels) > 10 else "")

@@ -36,11 +36,11 @@ def write_table(
     """
     has_pair = any(example.text_b is not None for example in examples)
     names = [name for name in OWN_COLUMNS if name != "text_b" or has_pair]
-    classes = [f"class {label}" if label in OWN_COLUMNS else label for label in labels if kind.has_classes]
+    classes = [f"class {label}" if label in OWN_COLUMNS else label for label in labels]
     lines = [[*names, *classes]]
     for example, row, answer, score in zip(examples, probabilities, answers, kind.scores(probabilities), strict=True):
         texts = [example.text_a, example.text_b or ""] if has_pair else [example.text_a]
-        lines.append([example.guid, *texts, answer, str(score), *(map(str, row) if kind.has_classes else ())])
+        lines.append([example.guid, *texts, answer, str(score), *map(str, row[: len(labels)])])
     files.write_text(path, "".join("\t".join(map(_one_cell, line)) + "\n" for line in lines))
 
 

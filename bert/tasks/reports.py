@@ -10,9 +10,7 @@ import numpy as np
 from scipy import stats
 from sklearn import metrics
 
-from bert.errors import InputError
-from bert.tasks import label_kinds, predictions
-from bert.tasks.base import InputExample, Task
+from bert.measures import Measure
 
 SHARES = ("precision", "recall", "f1")
 AVERAGES = ("micro", "macro", "weighted")
@@ -56,13 +54,20 @@ class Report:
         return lines
 
 
-def build(kind: str, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> Report:
-    """The report of a label kind: label_ids [N, 1] or [N, C] of its records, probabilities [N, 1] or [N, C]."""
-    if kind == label_kinds.REGRESSION.name:
-        return regression(label_ids[:, 0], probabilities[:, 0])
-    if kind == label_kinds.MULTILABEL.name:
-        return multi_label(label_ids, probabilities > label_kinds.MULTILABEL.threshold, labels)
-    return single_label(label_ids[:, 0], probabilities.argmax(axis=1), labels)
+def measures_of(*names: str, lower: Sequence[str] = ()) -> tuple[Measure, ...]:
+    """Declares measures by name; of those among `lower` less is better."""
+    return tuple(Measure(name, higher_is_better=name not in lower) for name in names)
+
+
+_AVERAGED = tuple(f"{average}_{share}" for average in AVERAGES for share in SHARES)
+MULTI_LABEL_MEASURES = measures_of("accuracy", "hamming_loss", *_AVERAGED, lower=("hamming_loss",))
+_ERRORS = ("mean_squared_error", "mean_absolute_error")
+REGRESSION_MEASURES = measures_of("pearson", "spearman", *_ERRORS, lower=_ERRORS)
+
+
+def single_label_measures(classes: int) -> tuple[Measure, ...]:
+    """Those of `single_label`; only two classes have shares of their own, those of the second."""
+    return measures_of("accuracy", *_AVERAGED, "matthews", *(SHARES if classes == 2 else ()))
 
 
 def single_label(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> Report:
@@ -130,37 +135,3 @@ def _averages(gold, predicted) -> dict[str, float]:
 
 def _plain(measures: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in measures.items()}
-
-
-class Judge:
-    """Compares a model's outputs for a set of examples with their labels; `report` is the last comparison.
-
-    `names` are those of the measures, `told` those of the closing line. Raises InputError for a task that asks for one
-    its reports do not have.
-    """
-
-    def __init__(self, task: Task, examples: Sequence[InputExample]):
-        self.task, self.examples = task, examples
-        self.report: Report | None = None
-        self.names = self._names()
-        self.told = task.measures or task.label_kind.measures
-        unknown = [name for name in self.told if name not in self.names]
-        if unknown:
-            raise InputError(
-                f"task {task.name} is to be judged by '{unknown[0]}', expected some of {', '.join(self.names)}"
-            )
-
-    def _names(self) -> list[str]:
-        """Those of the measures, before there are any."""
-        size = max(len(self.task.labels), 1)
-        label_ids = self.task.label_kind.ids([None], self.task.labels)
-        return list(build(self.task.label_kind.name, label_ids, np.zeros([1, size]), self.task.labels).measures)
-
-    def __call__(self, batches: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
-        """The measures, from the `logits` of all batches, float32 [B, C] or [B, 1], a row an example in order."""
-        kind, labels = self.task.label_kind, self.task.labels
-        probabilities = kind.probabilities(np.concatenate([outputs["logits"] for outputs in batches]))
-        label_ids = kind.ids([example.label for example in self.examples], labels)
-        self.report = build(kind.name, label_ids, probabilities, labels)
-        predictions.warn_of_one_answer(kind.answers(probabilities, labels))
-        return dict(self.report.measures)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from bert import files
 from bert.tasks.base import Task
 
-LOWEST, HIGHEST = 0.0, 5.0  # the scores of STS-B, GLUE's only regression
-
 
 def write(path: str, task: Task, answers: Sequence[str]) -> None:
     """Writes the answers for a test set, one an example in the order of its file, to `path`, atomically.
@@ -16,11 +14,5 @@ def write(path: str, task: Task, answers: Sequence[str]) -> None:
     """
     lines = ["index\tprediction"]
     for index, answer in enumerate(answers):
-        value = task.label_kind.check(answer, task.labels, f"{path}: prediction {index}")
-        lines.append(f"{index}\t{value if task.label_kind.has_classes else clipped(value)}")
+        lines.append(f"{index}\t{task.label_kind.submitted(answer, task.labels, f'{path}: prediction {index}')}")
     files.write_text(path, "\n".join(lines) + "\n")
-
-
-def clipped(score: float) -> str:
-    """The nearest score there is, with three decimals."""
-    return f"{max(LOWEST, min(HIGHEST, score)):.3f}"

@@ -10,36 +10,13 @@ from typing import ClassVar
 
 from bert import files
 from bert.errors import InputError
+from bert.options.tables import TableOptions
 from bert.tasks import label_kinds, rows
 from bert.tasks.base import SPLITS, InputExample, Task, register
-from bert.tasks.label_kinds import LabelKind
+from bert.tasks.label_kinds import Label, LabelKind
 from bert.tasks.rows import Row, shortened
 
 ENDINGS = tuple(f".{ending}{packed}" for ending in ("tsv", "csv", "txt", "jsonl", "json") for packed in ("", ".gz"))
-
-
-@dataclasses.dataclass(frozen=True)
-class TableOptions:
-    """Where in the files what stands. A column is a name of the header, or a number counted from 1.
-
-    `text_b_column` and `id_column` None: the columns `text_b` and `id`, where the header names them.
-    """
-
-    train_file: str | None = None  # names in the data folder; None: train, dev, test with one of ENDINGS
-    dev_file: str | None = None
-    test_file: str | None = None
-    header: bool = True
-    text_column: str = "text"
-    text_b_column: str | None = None
-    label_column: str = "label"
-    id_column: str | None = None
-    label_kind: str = "auto"
-    label_separator: str = "|"
-    dev_fraction: float = 0.0  # above 0: this part of the training file is the dev set
-    dev_seed: int = 0
-
-    def file(self, split: str) -> str | None:
-        return getattr(self, f"{split}_file")
 
 
 @register
@@ -71,7 +48,7 @@ class Table(Task):
         paths = [os.path.join(data_dir, name) for name in self.file_names[split]]
         found = [path for path in paths if files.exists(path)]
         if len(found) > 1:
-            raise InputError(f"{', '.join(found)}: which is meant? Give --{split}_file")
+            raise InputError(f"{', '.join(found)}: which is meant? Give `{split}_file`")
         return super().path(data_dir, split)
 
     def rows(self, data_dir: str, split: str) -> Iterator[Row]:
@@ -102,11 +79,12 @@ class Table(Task):
         found = [(row.where, cell(row, column, "label_column")) for row in self._all_rows(data_dir, "train")]
         if self.label_kind is None:
             self.label_kind = kind_of([value for _, value in found], self.options.label_separator)
-        if not self.label_kind.has_classes:
+        kind, separator = self.label_kind, self.options.label_separator
+        if not kind.has_classes:
             for where, value in found:
-                self.label_kind.check(value, (), where)
+                kind.check(kind.read(value, where, separator), (), where)
             return ()
-        labels = sorted({label for where, value in found for label in self._classes(value, where)})
+        labels = sorted({name for where, value in found for name in kind.classes(kind.read(value, where, separator))})
         if len(labels) < 2:
             only = f"only the label '{labels[0]}'" if labels else "no example"
             raise InputError(f"{self.path(data_dir, 'train')}: holds {only}, expected at least two labels")
@@ -119,22 +97,9 @@ class Table(Task):
         self.label_kind = self.label_kind or label_kinds.KINDS[stored["label_kind"]]
         self.labels = tuple(stored["labels"])
 
-    def _label(self, row: Row) -> label_kinds.Label:
+    def _label(self, row: Row) -> Label:
         value = cell(row, self.options.label_column, "label_column")
-        if self.label_kind is label_kinds.REGRESSION:
-            return value if label_kinds.as_number(value) is not None else str(value)
-        found = self._classes(value, row.where)
-        return found if self.label_kind is label_kinds.MULTILABEL else found[0]
-
-    def _classes(self, value: object, where: str) -> tuple[str, ...]:
-        """The classes that a cell names. Raises InputError for what names none, or several where one is wanted."""
-        several = self.label_kind is label_kinds.MULTILABEL
-        if isinstance(value, (list, tuple)) and several:
-            return tuple(dict.fromkeys(class_name(part, where) for part in value))
-        if several and isinstance(value, str):
-            parts = (part.strip() for part in value.split(self.options.label_separator))
-            return tuple(dict.fromkeys(part for part in parts if part))
-        return (class_name(value, where),)
+        return self.label_kind.read(value, row.where, self.options.label_separator)
 
     def _all_rows(self, data_dir: str, split: str) -> Iterator[Row]:
         path = self.path(data_dir, split)
@@ -155,19 +120,13 @@ class Table(Task):
         if self._dev_rows is None:
             if not self.knows_labels:
                 self.labels = self.learn_labels(data_dir)
-            strata = [self._stratum(row) for row in self._all_rows(data_dir, "train")]
+            strata = [self.label_kind.stratum(self._label(row)) for row in self._all_rows(data_dir, "train")]
             fraction = self.options.dev_fraction
             self._dev_rows = stratified(strata, fraction, self.options.dev_seed)
             if not self._dev_rows:
                 path = self.path(data_dir, "train")
-                raise InputError(f"--dev_fraction={fraction} of the {len(strata)} rows of {path} is no row")
+                raise InputError(f"`dev_fraction`={fraction} of the {len(strata)} rows of {path} is no row")
         return self._dev_rows
-
-    def _stratum(self, row: Row) -> tuple[str, ...] | float:
-        label = self._label(row)
-        if not self.label_kind.has_classes:
-            return self.label_kind.check(label, (), row.where)
-        return (label,) if isinstance(label, str) else tuple(sorted(label))
 
 
 def kind_of(values: Iterable[object], separator: str) -> LabelKind:
@@ -211,7 +170,7 @@ def cell(row: Row, column: str, flag: str) -> object:
     if re.fullmatch("[1-9][0-9]*", column) and not rows.is_json(row.path):
         return row[int(column) - 1]
     if not row.header and not rows.is_json(row.path):
-        raise InputError(f"--{flag} is '{column}', but with --header=false columns have numbers, counted from 1")
+        raise InputError(f"`{flag}` is '{column}', but with `header`=false columns have numbers, counted from 1")
     return row[column]  # raises what says which columns there are
 
 
@@ -220,16 +179,6 @@ def text_of(row: Row, column: str, flag: str) -> str:
     if not isinstance(text, str):
         raise InputError(f"{row.where}: '{column}' is {shortened(text)}, expected a text")
     return text
-
-
-def class_name(value: object, where: str) -> str:
-    """The class a cell or an entry of a list names. Raises InputError for one that names none."""
-    if isinstance(value, (list, dict)):
-        raise InputError(f"{where}: the label is {shortened(value)}, expected the name of one class")
-    name = "" if value is None else str(value).strip()
-    if not name:
-        raise InputError(f"{where}: the label is empty, expected the name of a class")
-    return name
 
 
 def check_header(row: Row) -> None:
@@ -244,4 +193,4 @@ def check_unused(options: TableOptions, task: str) -> None:
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if value != field.default:
-            raise InputError(f"--{field.name} is {value}, but only --task_name=table reads it, not {task}")
+            raise InputError(f"`{field.name}` is {value}, but only `task_name`=table reads it, not {task}")

@@ -5,27 +5,16 @@ Shapes: S positions of a window, N n_best_size, Q candidates of a question.
 
 import dataclasses
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy import special
 
 from bert import files
+from bert.options.questions import AnswerOptions
 from bert.tasks.squad.projection import joined, project
 from bert.tasks.squad.windows import Windows
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How answers are chosen; the names are the flags'."""
-
-    n_best_size: int = 20
-    max_answer_length: int = 30
-    do_lower_case: bool = True
-    version_2_with_negative: bool = False
-    null_score_diff_threshold: float = 0.0
-    verbose_logging: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,16 +56,24 @@ class _Spans:
     end_logit: np.ndarray
 
 
-def answer(windows: Windows, example: int, start_logits: Sequence, end_logits: Sequence, options: Options) -> Answers:
+def answer(
+    windows: Windows,
+    example: int,
+    start_logits: Sequence,
+    end_logits: Sequence,
+    options: AnswerOptions,
+    verbose: bool = False,
+) -> Answers:
     """The answers to one question. `start_logits[w]`, `end_logits[w]`: float32 [S] (or fewer) of each window w.
 
     The N best starts and the N best ends of each window are paired. A pair counts if both lie in the document, the
-    start where it has most context, and it is not longer than max_answer_length.
+    start where it has most context, and it is not longer than max_answer_length. `verbose` logs
+    answers that cannot be traced to the document's characters.
     """
     own = windows.of_example[example]
     spans = _concatenated([_spans(windows, w, start_logits[w], end_logits[w], options) for w in own])
     null = _null(own, start_logits, end_logits) if options.version_2_with_negative else None
-    n_best = _different_texts(windows, example, spans, null, options)
+    n_best = _different_texts(windows, example, spans, null, options.n_best_size, verbose)
     if null and all(candidate.text for candidate in n_best):
         n_best.append(null)
     if not n_best:  # no pair of the best starts and ends fits
@@ -89,7 +86,9 @@ def answer(windows: Windows, example: int, start_logits: Sequence, end_logits: S
     return Answers(text, best.text, n_best, odds)
 
 
-def _spans(windows: Windows, window: int, start_logits: np.ndarray, end_logits: np.ndarray, options: Options) -> _Spans:
+def _spans(
+    windows: Windows, window: int, start_logits: np.ndarray, end_logits: np.ndarray, options: AnswerOptions
+) -> _Spans:
     starts = _largest(start_logits, options.n_best_size)  # [N]
     ends = _largest(end_logits, options.n_best_size)
     offset, size = windows.offset[window], windows.size[window]
@@ -126,7 +125,7 @@ def _null(own: np.ndarray, start_logits: Sequence, end_logits: Sequence) -> Cand
 
 
 def _different_texts(
-    windows: Windows, example: int, spans: _Spans, null: Candidate | None, options: Options
+    windows: Windows, example: int, spans: _Spans, null: Candidate | None, n_best_size: int, verbose: bool
 ) -> list[Candidate]:
     """The best candidates, `null` among them, each text once."""
     scores = spans.start_logit + spans.end_logit
@@ -134,33 +133,30 @@ def _different_texts(
         scores = np.append(scores, null.score)
     chosen: dict[str, Candidate] = {}
     for place in np.argsort(-scores, kind="stable"):
-        if len(chosen) >= options.n_best_size:
+        if len(chosen) >= n_best_size:
             break
         if place == len(spans.start):
             chosen[""] = null
             continue
-        text = _text(windows, example, spans, place, options)
+        text = _text(windows, example, spans, place, verbose)
         if text not in chosen:
             chosen[text] = Candidate(text, float(spans.start_logit[place]), float(spans.end_logit[place]))
     return list(chosen.values())
 
 
-def _text(windows: Windows, example: int, spans: _Spans, place: int, options: Options) -> str:
+def _text(windows: Windows, example: int, spans: _Spans, place: int, verbose: bool) -> str:
     window, start, end = spans.window[place], spans.start[place], spans.end[place]
     document, first = windows.document[window], windows.first[window]
     ids = windows.documents.pieces[document][first + start : first + end + 1]
     words = windows.documents.words[document][first + start : first + end + 1]
     pieces = [windows.tokenizer.vocabulary.tokens[piece] for piece in ids]
     touched = windows.examples[example].document.between(words[0], words[-1])
-    return project(joined(pieces), touched, options.do_lower_case, options.verbose_logging)
+    return project(joined(pieces), touched, windows.tokenizer.do_lower_case, verbose)
 
 
 def probabilities(candidates: Sequence[Candidate]) -> list[float]:
     """Softmax of the candidates' scores."""
-    largest = max(candidate.score for candidate in candidates)
-    weights = [math.exp(candidate.score - largest) for candidate in candidates]
-    total = sum(weights)
-    return [weight / total for weight in weights]
+    return special.softmax([candidate.score for candidate in candidates]).tolist()
 
 
 def write(folder: str, answers: Mapping[str, Answers]) -> list[str]:

@@ -5,13 +5,17 @@ Every score is in percent, the best over a question's reference answers.
 """
 
 import collections
+import dataclasses
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from bert.measures import Measure
 from bert.tasks.squad.examples import Example
 
-METRICS = ("auto", "squad", "cmrc")
+MEASURES = (Measure("exact_match"), Measure("f1"))  # in percent
+_OFFICIAL_NAMES = {"exact_match": ("exact_match", "exact", "EM"), "f1": ("f1", "F1")}  # of 1.1, 2.0, CMRC
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -19,6 +23,49 @@ _CHINESE = "\u4e00-\u9fa5"
 # Signs that CMRC counts as no part of an answer.
 _CMRC_SIGNS = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
 _CMRC_PARTS = re.compile(rf"[{_CHINESE}]|\d+(?:[.,]\d+)*|[^\W{_CHINESE}]+|[^\w\s]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """How well questions were answered; `official` are the scores under the names of their evaluation script, and
+    `best_threshold` the odds above which "no answer" should be said, with the F1 that it gives."""
+
+    questions: int
+    official: Mapping[str, float]
+    best_threshold: tuple[float, float] | None = None
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """Exact match and F1, in percent, whatever the script calls them."""
+        return {
+            measure: next(self.official[name] for name in names if name in self.official)
+            for measure, names in _OFFICIAL_NAMES.items()
+        }
+
+    def table(self) -> list[str]:
+        if self.best_threshold is None:
+            return []
+        f1, threshold = self.best_threshold
+        return [f"The best F1 over all thresholds is {f1:.2f}, with `null_score_diff_threshold`={threshold}."]
+
+    def values(self) -> dict[str, Any]:
+        return {"questions": self.questions, "measures": self.measures, "scores": dict(self.official)}
+
+
+def report(
+    examples: Sequence[Example],
+    predictions: Mapping[str, str],
+    metric: str = "auto",
+    null_odds: Mapping[str, float] | None = None,
+    best_predictions: Mapping[str, str] | None = None,
+) -> Report:
+    """Judges answers (id -> text); `best_predictions` are those given where "no answer" is never said."""
+    official = evaluate(examples, predictions, null_odds, metric)
+    best = None
+    if "best_f1" in official:
+        over_all = evaluate(examples, best_predictions or predictions, null_odds, metric)
+        best = over_all["best_f1"], over_all["best_f1_thresh"]
+    return Report(len(examples), official, best)
 
 
 def evaluate(

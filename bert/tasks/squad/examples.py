@@ -119,8 +119,10 @@ def read_training(path: str, with_impossible: bool) -> list[Example]:
     return examples
 
 
-def read_prediction(path: str) -> list[Example]:
+def read_prediction(path: str, locate_answers: bool = False) -> list[Example]:
     """The questions to answer, in the order of the file, with the answers it gives, if any, as references.
+
+    With `locate_answers` the first of them that stands in the document is its `answer`, so that there is a loss.
 
     Raises InputError for a file without a question, for an id given twice, and for a file of another format.
     """
@@ -129,6 +131,7 @@ def read_prediction(path: str) -> list[Example]:
             question.field("id", str),
             question.field("question", str),
             question.document,
+            answer=_located_answer(question) if locate_answers else None,
             references=tuple(_references(question)),
             is_impossible=question.values.get("is_impossible") is True,
         )
@@ -154,7 +157,7 @@ def _training_answer(question: _Question) -> Answer | None:
     if len(answers) != 1:
         hint = ""
         if not answers and "is_impossible" in question.values:
-            hint = "; SQuAD 2.0 needs --version_2_with_negative=true"
+            hint = "; SQuAD 2.0 needs `version_2_with_negative`=true"
         raise InputError(f"{question.where}: has {len(answers)} answers, expected exactly 1 in training{hint}")
     where = f"{question.where}.answers[0]"
     text = _field(answers[0], "text", str, where)
@@ -164,6 +167,17 @@ def _training_answer(question: _Question) -> Answer | None:
         found = question.document.text[max(start, 0) :][: len(text)]
         logger.warning("Could not find answer: '%s' vs. '%s' (%s)", found, text, where)
     return answer
+
+
+def _located_answer(question: _Question) -> Answer | None:
+    for number, answer in enumerate(question.values.get("answers", [])):
+        where = f"{question.where}.answers[{number}]"
+        text, start = _field(answer, "text", str, where), _field(answer, "answer_start", int, where)
+        fits = bool(text.split()) and start + len(text) <= len(question.document.text)
+        found = find_answer(question.document, text, start, where) if fits else None
+        if found:
+            return found
+    return None
 
 
 def find_answer(document: Document, text: str, start: int, where: str) -> Answer | None:

@@ -9,8 +9,17 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy import special
 
+from bert.measures import Measure
 from bert.tasks.tagging import schemes
+
+SPAN_MEASURES = ("precision", "recall", "f1")
+
+
+def measures(scheme: str) -> tuple[Measure, ...]:
+    """What a report has under a scheme."""
+    return tuple(Measure(name) for name in ("accuracy", *(() if scheme == "plain" else SPAN_MEASURES)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +57,13 @@ class Report:
     words: int
     accuracy: float  # share of words with the right tag
     types: Mapping[str, Counts]  # sorted by name
+    loss: float | None = None  # cross entropy, the mean over words
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """The share of right tags and, where tags make spans, the micro averages of these."""
+        shares = {} if self.scheme == "plain" else {name: getattr(self.micro, name) for name in SPAN_MEASURES}
+        return {"accuracy": self.accuracy, **shares}
 
     @property
     def micro(self) -> Counts:
@@ -60,7 +76,7 @@ class Report:
     def macro(self) -> dict[str, float]:
         """Means over the types, each weighing the same."""
         values = [counts.values() for counts in self.types.values()]
-        return {name: sum(one[name] for one in values) / max(len(values), 1) for name in ("precision", "recall", "f1")}
+        return {name: sum(one[name] for one in values) / max(len(values), 1) for name in SPAN_MEASURES}
 
     def values(self) -> dict:
         """What eval_report.json holds."""
@@ -103,5 +119,5 @@ def evaluate(gold: Sequence[str], predicted: Sequence[str], splits: np.ndarray, 
 
 def cross_entropy(scores: np.ndarray, label_ids: np.ndarray) -> float:
     """Mean of -log softmax(scores)[label] over words: float [T, C], int [T]."""
-    scores = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
-    return float(np.mean(np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(len(scores)), label_ids]))
+    logs = special.log_softmax(scores.astype(np.float64), axis=1)
+    return float(-np.mean(logs[np.arange(len(scores)), label_ids]))

@@ -15,9 +15,6 @@ class Means:
         for name, pair in pairs.items():
             self._totals[name] = self._totals.get(name, np.zeros(2)) + np.asarray(pair, np.float64)
 
-    def weight(self, name: str) -> float:
-        return float(self._totals[name][1])
-
     def values(self) -> dict[str, np.float32]:
         """Name -> mean; 0 where nothing weighed."""
         return {name: np.float32(total / weight if weight else 0.0) for name, (total, weight) in self._totals.items()}

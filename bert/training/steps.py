@@ -1,17 +1,18 @@
 """What one call on the devices computes: some training steps, an evaluated batch, a predicted batch.
 
-A batch may be spread over replicas, and each replica's part over accumulated pieces. Neither changes the mathematics:
-sums are divided by the weight of the whole batch, added over pieces and replicas, and clipped after that.
+A batch may be spread over replicas, and each replica's part over micro-batches. Neither changes the mathematics: sums
+are divided by the weight of the whole batch, added over micro-batches and replicas, and clipped after that.
 """
 
 from collections.abc import Mapping
 
 import tensorflow as tf
 
-from bert.heads import Mean, Model
+from bert.heads import HeadedModel, Mean
 from bert.optimization import AdamWeightDecay
 
 REAL = "is_real_example"
+RECORD = "record"
 UNSEEN = ("examples", "tokens", "gradient_norm")  # values of a step that the progress line has no room for
 
 
@@ -20,7 +21,7 @@ class Steps:
 
     def __init__(
         self,
-        model: Model,
+        model: HeadedModel,
         strategy: tf.distribute.Strategy,
         optimizer: AdamWeightDecay | None = None,
         seed: int = 0,
@@ -32,8 +33,8 @@ class Steps:
     @tf.function(reduce_retracing=True)
     def train(self, iterator, count: tf.Tensor) -> dict[str, tf.Tensor]:
         """Runs `count` steps; name -> float32 [count], and `record`, int64 [count, B]: which rows each step saw."""
-        names = ["loss", *self.model.reported, "learning_rate", *UNSEEN, "record"]
-        types = {"record": tf.int64}
+        names = ["loss", *(measure.name for measure in self.model.reported), "learning_rate", *UNSEEN, RECORD]
+        types = {RECORD: tf.int64}
         rows = {name: tf.TensorArray(types.get(name, tf.float32), size=count) for name in names}
         for index in tf.range(count):
             values = self.strategy.run(self._train_replica, args=(next(iterator),))
@@ -42,7 +43,7 @@ class Steps:
 
     @tf.function(reduce_retracing=True)
     def evaluate(self, batch, keep_outputs: bool = False) -> tuple[dict[str, Mean], tf.Tensor, dict[str, tf.Tensor]]:
-        """The sums and weights of a batch, its loss, and, where they are kept, the outputs with which rows are real."""
+        """The sums and weights of a batch, its loss, and, where they are kept, the outputs as `predict` gives them."""
 
         def evaluate_replica(batch):
             outputs = self.model(batch)
@@ -52,15 +53,13 @@ class Steps:
 
         pairs, loss, outputs = self.strategy.run(evaluate_replica, args=(batch,))
         if keep_outputs:
-            outputs = {name: self._gathered(value) for name, value in {**outputs, REAL: batch[REAL]}.items()}
+            outputs = self._gathered_rows(outputs, batch)
         return {name: Mean(*map(self._local, pair)) for name, pair in pairs.items()}, self._local(loss), outputs
 
     @tf.function(reduce_retracing=True)
     def predict(self, batch) -> dict[str, tf.Tensor]:
-        """The outputs of a batch, rows of all replicas together, and which rows are real."""
-        outputs = self.strategy.run(self.model, args=(batch,))
-        gathered = {name: self._gathered(value) for name, value in outputs.items()}
-        return {**gathered, REAL: self._gathered(batch[REAL])}
+        """The outputs of a batch, rows of all replicas together, which record each row is, and whether it is one."""
+        return self._gathered_rows(self.strategy.run(self.model, args=(batch,)), batch)
 
     def _train_replica(self, batch) -> dict[str, tf.Tensor]:
         """One step of one replica; what it returns is of the whole batch, but for `record`."""
@@ -84,11 +83,11 @@ class Steps:
             "gradient_norm": norm,
             "examples": sum_over_replicas(tf.reduce_sum(batch["is_real_example"])),
             "tokens": sum_over_replicas(tokens),
-            "record": batch["record"],
+            RECORD: batch[RECORD],
         }
 
     def _gradients(self, batch, weights: Mapping[str, tf.Tensor], seed) -> tuple[list, dict[str, Mean]]:
-        """Gradients of this piece's part of the loss (its sums over the weight of all), times the loss scale."""
+        """Gradients of this micro-batch's part of the loss (its sums over the weight of all), times the loss scale."""
         variables = [variable.value for variable in self.model.trainable_variables]
         with tf.GradientTape() as tape:
             outputs = self.model(batch, seed=seed)
@@ -98,23 +97,23 @@ class Steps:
         return tape.gradient(part, variables), {**terms, **self.model.measures(batch, outputs)}
 
     def _accumulated_gradients(self, batch, weights, seed) -> tuple[list, dict[str, Mean]]:
-        """The same for a batch that is run through the model in `accumulation` pieces, one after the other."""
-        pieces = {
+        """The same for a batch that is run through the model in `accumulation` micro-batches, one after the other."""
+        micro_batches = {
             name: tf.reshape(value, tf.concat([[self.accumulation, -1], tf.shape(value)[1:]], axis=0))
             for name, value in batch.items()
         }
 
-        def piece_gradients(index):
-            piece = {name: value[index] for name, value in pieces.items()}
-            piece_seed = tf.random.experimental.stateless_fold_in(seed, index)
-            gradients, pairs = self._gradients(piece, weights, piece_seed)
+        def gradients_of(index):
+            micro_batch = {name: value[index] for name, value in micro_batches.items()}
+            own_seed = tf.random.experimental.stateless_fold_in(seed, index)
+            gradients, pairs = self._gradients(micro_batch, weights, own_seed)
             epsilons = {name: pair.epsilon for name, pair in pairs.items()}
             sums = {name: (pair.sum, pair.weight) for name, pair in pairs.items()}
             return [tf.convert_to_tensor(gradient) for gradient in gradients], sums, epsilons
 
-        totals, sums, epsilons = piece_gradients(tf.constant(0))
+        totals, sums, epsilons = gradients_of(tf.constant(0))
         for index in tf.range(1, self.accumulation):
-            gradients, pairs, _ = piece_gradients(index)
+            gradients, pairs, _ = gradients_of(index)
             totals = [total + gradient for total, gradient in zip(totals, gradients, strict=True)]
             sums = tf.nest.map_structure(tf.add, sums, pairs)
         return totals, {name: Mean(*pair, epsilons[name]) for name, pair in sums.items()}
@@ -122,6 +121,10 @@ class Steps:
     def _local(self, value) -> tf.Tensor:
         """The first of the replicas' values: of sums over replicas, the one as good as the other."""
         return self.strategy.experimental_local_results(value)[0]
+
+    def _gathered_rows(self, outputs, batch) -> dict[str, tf.Tensor]:
+        rows = {**outputs, REAL: batch[REAL], RECORD: batch[RECORD]}
+        return {name: self._gathered(value) for name, value in rows.items()}
 
     def _gathered(self, value) -> tf.Tensor:
         return value if self.strategy.num_replicas_in_sync == 1 else self.strategy.gather(value, axis=0)

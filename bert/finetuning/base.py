@@ -1,0 +1,94 @@
+"""The seam: what a kind of fine-tuning has to say, so that `fine_tune` can train, evaluate and predict with it."""
+
+import abc
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+from bert.config import BertConfig
+from bert.flags import FineTuningFlags
+from bert.heads import HeadedModel
+from bert.measures import Measure, Report
+from bert.records import Rows
+from bert.tokenization import Tokenizer
+from bert.training.outputs import Outputs
+
+
+class FineTuning(abc.ABC):
+    """One kind of fine-tuning, with the files and settings of one run.
+
+    A split is "train", "dev" or "test", and only those of `settings.splits` are asked for. Constructing reads the
+    splits' files and raises InputError for whatever can be refused before any work.
+
+    Attributes:
+      name: what is learned, for people.
+      command: whose run it is, in run.json.
+      unit: what an epoch consists of, for messages.
+      groups_evaluation: an evaluation may put rows of like length together, because nobody compares its `loss`, a mean
+        over batches, with another program's.
+    """
+
+    name: str
+    command: ClassVar[str]
+    unit: ClassVar[str] = "training examples"
+    groups_evaluation: ClassVar[bool] = True
+
+    def __init__(self, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer):
+        self.settings, self.config, self.tokenizer = settings, config, tokenizer
+
+    @abc.abstractmethod
+    def texts(self) -> Iterable[str]:
+        """Texts of all splits, to look at their language."""
+
+    @abc.abstractmethod
+    def count(self, split: str) -> int:
+        """What an epoch of a split has of `unit`."""
+
+    def identity(self) -> dict[str, object]:
+        """What, beside command, config, vocabulary and casing, makes two runs different ones."""
+        return {}
+
+    def labels(self) -> dict[str, object] | None:
+        """What labels.json is to hold beside lengths and vocabulary; None: no such file."""
+        return None
+
+    @abc.abstractmethod
+    def build_model(self) -> HeadedModel:
+        """The model, made where its variables belong."""
+
+    @abc.abstractmethod
+    def rows(self, split: str) -> Rows:
+        """The examples of a split as rows for the model."""
+
+    def sizes(self) -> dict[str, int]:
+        """The letters of the record kind's declaration beside S: how many labels there are, say."""
+        return {}
+
+    @property
+    @abc.abstractmethod
+    def measures(self) -> Sequence[Measure]:
+        """What a report of the dev set holds."""
+
+    @abc.abstractmethod
+    def judge(self, split: str, outputs: Outputs) -> Report | None:
+        """Compares the model's outputs for the rows of a split with what is right; None where the files do not say."""
+
+    def results(
+        self, name: str, report: Report, means: Mapping[str, object], losses: Sequence[Measure]
+    ) -> tuple[dict, dict]:
+        """The lines of NAME_results.txt: two parts, sorted each. `means` are those of an evaluation, if there was one,
+        and `global_step`; `losses` are the terms that training minimises."""
+        measures = {f"{name}_{key}": value for key, value in report.measures.items()}
+        return {"global_step": means["global_step"], **measures}, {}
+
+    def headline(self, report: Report) -> str:
+        """The closing line of an evaluation."""
+        return ", ".join(f"{name} {value:.4f}" for name, value in report.measures.items())
+
+    @abc.abstractmethod
+    def write_predictions(self, folder: str, outputs: Outputs) -> list[str]:
+        """Writes what is predicted for the test split; returns the files' paths."""
+
+    @property
+    def test_name(self) -> str:
+        """What the files of a judged test split begin with."""
+        return "test"

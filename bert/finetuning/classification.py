@@ -1,0 +1,168 @@
+"""Fine-tuning on a label for a text or a pair of texts: a class, several classes at once, or a number."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from bert import checkpoint, heads, tasks
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.finetuning.base import FineTuning
+from bert.flags import FineTuningFlags
+from bert.heads import HeadedModel
+from bert.measures import Measure, Report
+from bert.options.classification import ClassificationOptions
+from bert.tasks import InputExample, Task, class_weights, encoding, labels_file, predictions, submission, table
+from bert.tokenization import Tokenizer
+from bert.training.outputs import Outputs
+
+
+class Classification(FineTuning):
+    """A task of `bert.tasks`; what depends on the kind of its labels is the label kind's to say."""
+
+    command = "run_classifier"
+    groups_evaluation = False  # its `loss` is compared with the original's, batch by batch (docs/parity.md 3)
+
+    def __init__(
+        self, options: ClassificationOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer
+    ):
+        super().__init__(settings, config, tokenizer)
+        self.options = options
+        self.task = open_task(options)
+        folder = model_folder(settings)
+        self.task.prepare(options.data_dir, folder, settings.splits)
+        if folder != settings.output_dir:  # what lies in the output folder itself is compared by its owner
+            casing = {"do_lower_case": settings.do_lower_case}
+            labels_file.check_model(folder, {"vocab_sha256": tokenizer.vocabulary.sha256, **casing})
+        self.examples = {split: self.task.examples(options.data_dir, split) for split in settings.splits}
+        self.label_kind, self.labels_in_order = self.task.label_kind, self.task.labels
+        self._headline = _headline(self.task)
+        self._check_pairs()
+        self._class_weights = class_weights.read(
+            options.class_weights, self.label_kind, self.labels_in_order, self._labels_of("train")
+        )
+
+    @property
+    def name(self) -> str:
+        return self.task.name
+
+    def texts(self) -> Iterator[str]:
+        return (example.text_a for part in self.examples.values() for example in part)
+
+    def count(self, split: str) -> int:
+        return len(self.examples[split])
+
+    def identity(self) -> dict[str, object]:
+        identity: dict[str, object] = {
+            "task": self.task.name,
+            "labels": list(self.labels_in_order),
+            "label_kind": self.label_kind.name,
+        }
+        if self.settings.do_train or self.settings.do_eval:  # another split would evaluate on rows of the training
+            identity |= {"dev_fraction": self.options.dev_fraction, "dev_seed": self.options.dev_seed}
+        return identity
+
+    def labels(self) -> dict[str, object]:
+        return self.task.labels_content()
+
+    def sizes(self) -> dict[str, int]:
+        return {"C": len(self.labels_in_order)}
+
+    def build_model(self) -> HeadedModel:
+        arguments = self.label_kind.head_arguments(self.labels_in_order, self._labels_of("train"), self._class_weights)
+        return getattr(heads, self.label_kind.head)(self.config, **arguments)
+
+    def rows(self, split: str) -> encoding.ClassificationRows:
+        return encoding.ClassificationRows(
+            self.examples[split], self.labels_in_order, self.tokenizer, self.settings.max_seq_length, self.label_kind
+        )
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        return self.label_kind.measures(self.labels_in_order)
+
+    def judge(self, split: str, outputs: Outputs) -> Report | None:
+        if split == "test":  # a test set's labels are not read
+            return None
+        probabilities = self._probabilities(outputs)
+        label_ids = self.label_kind.ids(self._labels_of(split), self.labels_in_order)
+        predictions.warn_of_one_answer(self.label_kind.answers(probabilities, self.labels_in_order))
+        return self.label_kind.report(label_ids, probabilities, self.labels_in_order)
+
+    def results(
+        self, name: str, report: Report, means: Mapping[str, object], losses: Sequence[Measure]
+    ) -> tuple[dict, dict]:
+        """The original's four lines first (docs/parity.md 3), with the first measure in the place of its accuracy."""
+        first, *others = report.measures
+        originals = {
+            f"{name}_{first}": np.float32(report.measures[first]),
+            f"{name}_loss": means[losses[0].name],
+            "global_step": means["global_step"],
+            "loss": means["loss"],
+        }
+        return originals, {f"{name}_{other}": np.float32(report.measures[other]) for other in others}
+
+    def headline(self, report: Report) -> str:
+        return ", ".join(f"{name} {report.measures[name]:.4f}" for name in self._headline)
+
+    def write_predictions(self, folder: str, outputs: Outputs) -> list[str]:
+        """Writes test_results.tsv, predictions.tsv and, for a benchmark, the file its server takes."""
+        probabilities = self._probabilities(outputs)
+        answers = self.label_kind.answers(probabilities, self.labels_in_order, self.options.label_separator)
+        predictions.warn_of_one_answer(answers)
+        paths = [os.path.join(folder, name) for name in ("test_results.tsv", "predictions.tsv")]
+        predictions.write_columns(paths[0], probabilities)
+        predictions.write_table(
+            paths[1], self.examples["test"], probabilities, answers, self.labels_in_order, self.label_kind
+        )
+        if self.task.submission:
+            paths.append(os.path.join(folder, self.task.submission))
+            submission.write(paths[2], self.task, answers)
+        return paths
+
+    def _probabilities(self, outputs: Outputs) -> np.ndarray:
+        return self.label_kind.probabilities(np.stack(outputs["logits"]))  # [B, C]
+
+    def _labels_of(self, split: str) -> list:
+        return [example.label for example in self.examples.get(split, ())]
+
+    def _check_pairs(self) -> None:
+        """Raises InputError where the examples are text pairs that the lengths or the model have no room for."""
+        examples: Iterator[InputExample] = (example for part in self.examples.values() for example in part)
+        has_pair = any(example.text_b and example.text_b.strip() for example in examples)
+        encoding.check_room(self.settings.max_seq_length, has_pair)
+        if has_pair and self.config.type_vocab_size < 2:
+            raise InputError(
+                f"task {self.name} has text pairs, but type_vocab_size in `bert_config_file`="
+                f"{self.settings.bert_config_file} is {self.config.type_vocab_size}, expected at least 2"
+            )
+
+
+def open_task(options: ClassificationOptions) -> Task:
+    """The task of `task_name`. Raises InputError for an unknown one, and for options that it does not have."""
+    if options.task_file:
+        tasks.load(options.task_file)
+    found = tasks.find(options.task_name)
+    if issubclass(found, table.Table):
+        return found(options)
+    table.check_unused(options, options.task_name)
+    return found()
+
+
+def model_folder(settings: FineTuningFlags) -> str:
+    """Where the model's labels.json lies: beside `init_checkpoint`, if that is what is judged, not trained."""
+    own = checkpoint.CheckpointFolder(settings.output_dir).latest()
+    if settings.do_train or own or not settings.init_checkpoint:
+        return settings.output_dir
+    return os.path.dirname(checkpoint.resolve(settings.init_checkpoint))
+
+
+def _headline(task: Task) -> Sequence[str]:
+    """The measures of the closing line. Raises InputError for a task that asks for one its reports do not have."""
+    wanted = task.measures or task.label_kind.headline
+    known = [measure.name for measure in task.label_kind.measures(task.labels)]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InputError(f"task {task.name} is to be judged by '{unknown[0]}', expected some of {', '.join(known)}")
+    return wanted

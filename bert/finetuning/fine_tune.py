@@ -1,0 +1,98 @@
+"""Trains, evaluates and predicts, whatever the kind of fine-tuning."""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+
+from bert import distribution, files, records, reporting
+from bert.config import BertConfig
+from bert.finetuning.base import FineTuning
+from bert.flags import FineTuningFlags
+from bert.input_pipeline import RecordSet
+from bert.measures import Report
+from bert.tasks import advice
+from bert.tokenization import Tokenizer
+from bert.training import run
+from bert.training.loop import Trainer
+
+logger = logging.getLogger(__name__)
+
+RECORD_FILES = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
+ROWS_SHOWN = {False: 1, True: 5}  # of each split; with `verbose_logging` as many as the original shows
+
+
+def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertConfig, Tokenizer], FineTuning]) -> None:
+    """Does what the settings ask for: train, evaluate, predict, in this order, in `output_dir`.
+
+    Raises InputError for whatever is wrong with settings, files and checkpoints, most of it before any work.
+    """
+    strategy = run.open_devices(settings)
+    config = run.read_config(settings.bert_config_file, settings.max_seq_length)
+    tokenizer = run.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
+    task = kind(settings, config, tokenizer)
+    advice.warn_of_multilingual_vocabulary(tokenizer.vocabulary, task.texts())
+    schedule = run.schedule_of(settings, task.count("train"), task.unit) if settings.do_train else None
+    read_as = {"vocab_sha256": tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
+    identity = {"command": task.command, "config": config.to_dict(), **read_as, **task.identity()}
+    trainer = run.start(settings, strategy, task.build_model, identity, schedule)
+    labels = task.labels()
+    if labels is not None:
+        trainer.folder.write_labels({**labels, "max_seq_length": settings.max_seq_length, **read_as})
+    sets = {split: write_records(trainer, task, split) for split in settings.splits}
+    evaluation = dev_evaluation(task, sets["dev"]) if settings.do_eval else None
+    if schedule:
+        run.train(trainer, settings, schedule, sets["train"], evaluation)
+    if evaluation:
+        means, report = run.evaluate(trainer, evaluation)
+        write_report(trainer, task, "eval", report, means)
+    if settings.do_predict:
+        predict(trainer, task, sets["test"])
+
+
+def write_records(trainer: Trainer, task: FineTuning, split: str) -> RecordSet:
+    """Writes a split's records to the run's folder and tells what they are."""
+    settings, rows = task.settings, task.rows(split)
+    path = trainer.folder.own_file(RECORD_FILES[split])
+    batch_size = {"dev": settings.eval_batch_size, "test": settings.predict_batch_size}.get(split, 1)
+    padding = -len(rows) % batch_size if distribution.is_tpu(trainer.strategy) else 0
+    records.write(path, rows, padding, shown=ROWS_SHOWN[settings.verbose_logging], verbose=settings.verbose_logging)
+    for line in rows.describe(task.config.max_position_embeddings):
+        logger.info(line)
+    return RecordSet(rows.record_kind, (path,), {"S": settings.max_seq_length, **task.sizes()})
+
+
+def dev_evaluation(task: FineTuning, record_set: RecordSet) -> run.Evaluation:
+    """How the dev split is evaluated, on the way and at the end."""
+    return run.Evaluation(
+        record_set,
+        task.settings.eval_batch_size,
+        judge=functools.partial(task.judge, "dev"),
+        judged=task.measures,
+        length_grouping=task.settings.length_grouping and task.groups_evaluation,
+    )
+
+
+def predict(trainer: Trainer, task: FineTuning, record_set: RecordSet) -> None:
+    """Predicts the test split, and judges it where its file says what is right."""
+    settings = task.settings
+    outputs = run.predict(trainer, record_set, settings.predict_batch_size, settings.length_grouping)
+    paths = task.write_predictions(trainer.folder.own_path, outputs)
+    logger.info("Wrote the predictions to %s", " and ".join(paths))
+    report = task.judge("test", outputs)
+    if report:
+        write_report(trainer, task, task.test_name, report, {"global_step": trainer.step})
+
+
+def write_report(trainer: Trainer, task: FineTuning, name: str, report: Report, means: Mapping[str, object]) -> None:
+    """Writes NAME_results.txt and NAME_report.json, and tells what is in them."""
+    for line in report.table():
+        logger.info("  %s", line)
+    reporting.write_results(
+        trainer.folder.own_file(f"{name}_results.txt"),
+        *task.results(name, report, means, trainer.model.declared_losses),
+    )
+    logger.info("%s: %s", task.name, task.headline(report))
+    path = trainer.folder.own_file(f"{name}_report.json")
+    losses = {"loss": float(means["loss"])} if "loss" in means else {}
+    files.write_json(path, {"task": task.name, "global_step": trainer.step, **losses, **report.values()})
+    logger.info("Wrote %s", path)

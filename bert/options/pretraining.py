@@ -1,0 +1,16 @@
+"""What pre-training runs on, and how long."""
+
+import dataclasses
+
+from bert.options import option, required
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainingOptions:
+    """Records, and steps instead of epochs."""
+
+    input_file: str = required("Records of create_pretraining_data: names and globs, separated by commas.")
+    max_predictions_per_seq: int = option(20, "Masked positions a record has room for.")
+    num_train_steps: int = option(100000, "Step at which training ends, counted from the start of the whole run.")
+    num_warmup_steps: int = option(10000, "Steps in which the learning rate rises from 0 to its peak.")
+    max_eval_steps: int = option(100, "Evaluate on at most so many batches.")

@@ -1,0 +1,31 @@
+"""Question answering: the files, how documents are cut into windows, and how answers are chosen and judged."""
+
+import dataclasses
+
+from bert.options import option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnswerOptions:
+    """Which of the possible answers counts."""
+
+    n_best_size: int = option(20, "Answers a question has at most in nbest_predictions.json.")
+    max_answer_length: int = option(30, "Most WordPieces of an answer.")
+    version_2_with_negative: bool = option(False, "Some questions have no answer, as in SQuAD 2.0.")
+    null_score_diff_threshold: float = option(0.0, 'Answer "" where that scores more than this above the best answer.')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QuestionOptions(AnswerOptions):
+    """The files, their windows, and the measure."""
+
+    train_file: str | None = option(None, "SQuAD file to train on, such as train-v1.1.json.")
+    dev_file: str | None = option(None, "SQuAD file to evaluate on, with `do_eval`, on the way and at the end.")
+    predict_file: str | None = option(None, "SQuAD file to predict, such as dev-v1.1.json; its answers, if any, judge.")
+    doc_stride: int = option(128, "WordPieces from one window of a long document to the next.")
+    max_query_length: int = option(64, "Most WordPieces of a question; the rest of a longer one is cut off.")
+    metric: str = option(
+        "auto",
+        "How answers are judged: squad, by words; cmrc, by Chinese characters; auto, cmrc for Chinese documents.",
+        choices=("auto", "squad", "cmrc"),
+    )

@@ -1,0 +1,74 @@
+"""Pre-training from records: masked LM and next sentence (section 3.1)."""
+
+import logging
+
+from bert import files, records, reporting, sidecar
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.flags import EvaluationFlags
+from bert.heads import PretrainingModel
+from bert.input_pipeline import RecordSet
+from bert.options.pretraining import PretrainingOptions
+from bert.training import run
+from bert.training.run import Evaluation, Schedule
+
+logger = logging.getLogger(__name__)
+
+
+def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
+    """Trains and evaluates as the settings ask for, in `output_dir`.
+
+    Raises InputError for whatever is wrong with settings, records and checkpoints, most of it before any work.
+    """
+    strategy = run.open_devices(settings)
+    config = run.read_config(settings.bert_config_file, settings.max_seq_length)
+    record_set = open_records(options, config, settings.max_seq_length)
+    vocabulary = check_vocabulary(record_set.paths, config)
+    logger.info("  %d records", record_set.count)
+    for line in record_set.statistics():
+        logger.info("  %s", line)
+    identity = {"command": "run_pretraining", "config": config.to_dict(), **vocabulary}
+    schedule = Schedule(options.num_train_steps, options.num_warmup_steps) if settings.do_train else None
+    trainer = run.start(settings, strategy, lambda: PretrainingModel(config), identity, schedule)
+    evaluation = Evaluation(record_set, settings.eval_batch_size, options.max_eval_steps)
+    if schedule:
+        run.train(trainer, settings, schedule, record_set, evaluation)
+    if settings.do_eval:
+        results, _ = run.evaluate(trainer, evaluation)
+        reporting.write_results(trainer.folder.own_file("eval_results.txt"), results)
+
+
+def open_records(options: PretrainingOptions, config: BertConfig, max_seq_length: int) -> RecordSet:
+    """The records of `input_file`, the first of each file checked."""
+    logger.info("*** Input files ***")
+    paths = sidecar.without_side_cars(files.expand(options.input_file, "input_file"))
+    for path in paths:
+        logger.info("  %s", path)
+    sizes = {
+        "S": max_seq_length,
+        "P": options.max_predictions_per_seq,
+        "V": config.vocab_size,
+        "T": config.type_vocab_size,
+    }
+    record_set = RecordSet(records.PRETRAINING, tuple(paths), sizes)
+    record_set.check()
+    return record_set
+
+
+def check_vocabulary(paths: tuple[str, ...], config: BertConfig) -> dict[str, object]:
+    """What the side-cars tell of the records' vocabulary; nothing if there is none, as beside Google's records.
+
+    Raises InputError for records of several vocabularies, or of one with more entries than the model.
+    """
+    told = next(filter(None, map(sidecar.read, paths)), {})
+    vocabulary = {key: told[key] for key in ("vocab_sha256", "do_lower_case") if key in told}
+    sidecar.check(paths, vocabulary)
+    size = told.get("vocab_size", config.vocab_size)
+    if size > config.vocab_size:
+        raise InputError(
+            f"`input_file` was made with a vocabulary of {size} entries, but vocab_size in `bert_config_file` "
+            f"is {config.vocab_size}"
+        )
+    if size < config.vocab_size:
+        logger.warning("The records' vocabulary has %d entries, the model's %d.", size, config.vocab_size)
+    return vocabulary

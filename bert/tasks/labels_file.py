@@ -1,0 +1,54 @@
+"""labels.json: what the numbers of a trained model mean. It lies in the model's folder, so that a prediction knows its
+labels without the training file.
+"""
+
+import os
+from collections.abc import Mapping
+
+from bert import files
+from bert.errors import InputError
+from bert.tasks import label_kinds
+
+LABELS_FILE = "labels.json"
+
+
+def write(folder: str, content: Mapping[str, object]) -> str:
+    """Writes the folder's labels.json; returns its path."""
+    path = os.path.join(folder, LABELS_FILE)
+    files.write_json(path, content)
+    return path
+
+
+def read(folder: str) -> dict | None:
+    """The content of the folder's labels.json, None if there is none. Raises InputError for a damaged one."""
+    path = os.path.join(folder, LABELS_FILE)
+    if not files.exists(path):
+        return None
+    content = {"label_kind": label_kinds.CLASS.name, **files.read_json(path)}
+    labels, kind = content.get("labels"), content["label_kind"]
+    if kind not in list(label_kinds.KINDS):  # a list, as a damaged file may have one here, is no key
+        raise InputError(f"{path}: 'label_kind' is {kind!r}, expected one of {', '.join(label_kinds.KINDS)}")
+    is_list = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    if not is_list or bool(labels) != label_kinds.KINDS[kind].has_classes:
+        raise InputError(f"{path}: 'labels' is {labels!r}, expected a list of names")
+    return content
+
+
+def check_model(folder: str, expected: Mapping[str, object]) -> None:
+    """Raises InputError, with both values, where the folder's labels.json tells of a model trained with others.
+
+    Args:
+      expected: key of labels.json (`vocab_sha256`, `do_lower_case`...) -> value; a key it lacks passes.
+    """
+    stored = read(folder) or {}
+    for name, value in expected.items():
+        if stored.get(name, value) != value:
+            raise InputError(
+                f"{os.path.join(folder, LABELS_FILE)}: the model was trained with {name} {stored[name]}, "
+                f"this run has {value}"
+            )
+
+
+def described(content: Mapping) -> str:
+    """The labels of a labels.json, for a message."""
+    return label_kinds.KINDS[content["label_kind"]].described(content["labels"])

@@ -1,0 +1,203 @@
+"""The one loop: train, save, resume, evaluate, predict, for every model of `heads` and every tf.distribute strategy.
+
+What runs on the devices is `steps`; here is what the program does between two calls of it. A run that is killed at any
+moment and started again ends with the same bits: weights and slots come from the last checkpoint, the order of rows and
+the dropout masks are functions of seed and step, and the logs are cut back to that checkpoint.
+"""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bert import checkpoint, distribution, reporting
+from bert.errors import InputError, Stopped
+from bert.heads import HeadedModel
+from bert.optimization import AdamWeightDecay
+from bert.training.interruptions import stop_requests
+from bert.training.log import TrainingLog
+from bert.training.means import Means
+from bert.training.outputs import OutputCollector, Outputs
+from bert.training.run_folder import RunFolder
+from bert.training.selection import Selection
+from bert.training.steps import Steps
+
+logger = logging.getLogger(__name__)
+
+SECONDS_PER_CALL = 1.0  # so many steps run in one call as fit into this, iterations_per_loop at most
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How far to train and where to stop on the way; all numbers are steps."""
+
+    total_steps: int
+    save_every: int
+    evaluate_every: int = 0  # 0: only at the end, by the command itself
+    iterations_per_loop: int = 1000
+
+    def next_stop(self, step: int) -> int:
+        """The first step after `step` at which something is to be done between steps."""
+        intervals = [every for every in (self.save_every, self.evaluate_every) if every]
+        return min(self.total_steps, *(step // every * every + every for every in intervals))
+
+    def evaluates_at(self, step: int) -> bool:
+        return bool(self.evaluate_every) and (step % self.evaluate_every == 0 or step == self.total_steps)
+
+    def saves_at(self, step: int) -> bool:
+        return step % self.save_every == 0 or step == self.total_steps
+
+
+class Trainer:
+    """A model, where it computes, and its folder; with an optimizer it can train.
+
+    Attributes:
+      step: the training steps behind the weights.
+      source: what the weights are, for people: a checkpoint's prefix, or the random start.
+    """
+
+    def __init__(
+        self,
+        model: HeadedModel,
+        strategy: tf.distribute.Strategy,
+        folder: RunFolder,
+        optimizer: AdamWeightDecay | None = None,
+        seed: int = 0,
+        accumulation: int = 1,
+    ):
+        self.model, self.strategy, self.folder, self.optimizer = model, strategy, folder, optimizer
+        if optimizer:
+            with strategy.scope():
+                optimizer.build(model.trainable_variables)
+        self.steps = Steps(model, strategy, optimizer, seed, accumulation)
+        self.has_peers = distribution.has_peers(strategy)
+        self.step = 0
+        self.source = "the random start"
+        self._saved_step: int | None = None  # of the checkpoint that holds the present weights
+
+    def variables(self) -> dict[str, keras.Variable]:
+        """Checkpoint name -> model variable, those that are not trained included."""
+        return {variable.path: variable for variable in self.model.weights}
+
+    def restore(self, checkpoints: checkpoint.CheckpointFolder | None = None) -> str | None:
+        """Takes up the newest whole checkpoint of the folder (weights, step, and slots where training goes on).
+
+        Returns its prefix, None where there is none. A damaged one is told and the one before it taken. Raises
+        InputError where all are damaged, or the checkpoint is of another model.
+        """
+        checkpoints = checkpoints or self.folder.checkpoints
+        checkpoints.check_state()
+        damaged = None
+        for prefix in checkpoints.newest_first():
+            try:
+                self._restore(prefix)
+            except checkpoint.Damaged as error:
+                logger.warning("%s; trying the checkpoint before it.", error)
+                damaged = error
+            else:
+                self.source, self._saved_step = prefix, self.step
+                return prefix
+        if damaged:
+            raise InputError(f"no whole checkpoint left: {damaged}")
+        return None
+
+    def _restore(self, prefix: str) -> None:
+        shapes = checkpoint.read_shapes(prefix)
+        wanted = self.variables()
+        missing = [name for name in wanted if name not in shapes]
+        if missing:
+            raise InputError(f"{prefix}: lacks '{missing[0]}' ({len(missing)} in all): the folder holds another run")
+        checkpoint.check_shapes(wanted, shapes, prefix)
+        if self.optimizer:
+            wanted |= {name: slot for name, slot in self.optimizer.slots().items() if name in shapes}
+        step = [checkpoint.GLOBAL_STEP] if checkpoint.GLOBAL_STEP in shapes else []
+        values = checkpoint.read_values(prefix, [*wanted, *step])
+        for name, variable in wanted.items():
+            variable.assign(values[name])
+        self.step = int(values.get(checkpoint.GLOBAL_STEP, 0))
+        if self.optimizer:
+            self.optimizer.iterations.assign(self.step)
+
+    def save(self) -> None:
+        """Writes a checkpoint of the current step, once; only the chief does."""
+        if self.folder.is_chief and self._saved_step != self.step:
+            values = _values({**self.variables(), **self.optimizer.slots()})
+            self.source = self.folder.checkpoints.save(self.step, values)
+            self._saved_step = self.step
+
+    def train(
+        self,
+        batches: tf.data.Dataset,
+        plan: Plan,
+        evaluate: Callable[[], Mapping[str, float]] | None = None,
+        selection: Selection | None = None,
+        describe_records: Callable[[Iterable[int]], str] = str,
+    ) -> None:
+        """Trains from the current step to the plan's last, or until the selection has seen enough.
+
+        `batches` begins with the batch of the current step. `evaluate` gives what `selection` chooses by. Raises
+        Stopped, after saving, on SIGTERM and Ctrl-C, and InputError on a loss that is no number.
+        """
+        iterator = iter(distribution.distribute(self.strategy, batches))
+        log = TrainingLog(self.folder, self.step, plan.total_steps, self.model.reported, describe_records)
+        with stop_requests() as requests, log:
+            count = 1
+            while self.step < plan.total_steps and not (selection and selection.has_seen_enough):
+                count = min(count, plan.next_stop(self.step) - self.step)
+                began = time.monotonic()
+                rows = {name: value.numpy() for name, value in self.steps.train(iterator, tf.constant(count)).items()}
+                seconds = time.monotonic() - began
+                log.add(rows, seconds, last_good=self.source)
+                self.step += count
+                if requests:
+                    self.save()
+                    raise Stopped(requests[0], f"saved step {self.step} of {plan.total_steps} as {self.source}")
+                # Evaluation first: a run that goes on from this step's checkpoint has its evaluation already.
+                if plan.evaluates_at(self.step):
+                    self._select(evaluate(), selection)
+                if plan.saves_at(self.step):
+                    self.save()
+                if not self.has_peers:  # workers must make the same calls, and clocks differ
+                    count = int(np.clip(SECONDS_PER_CALL * count / seconds, 1, plan.iterations_per_loop))
+        if selection and selection.has_seen_enough:
+            self.save()
+            logger.info("Stopping early at step %d: %s.", self.step, selection.reason)
+
+    def _select(self, results: Mapping[str, float], selection: Selection) -> None:
+        if selection.add(self.step, results) and self.folder.is_chief:
+            self.folder.best.save(self.step, _values(self.variables()))
+
+    def evaluate(
+        self, batches: tf.data.Dataset, total: int | None = None, keep_outputs: bool = False
+    ) -> tuple[dict[str, np.float32], Outputs]:
+        """Means over all rows of every loss term and measure, and `loss`, the plain mean of the batches' losses; and,
+        where they are kept, the model's outputs for every record."""
+        means, losses, collector = Means(), [], OutputCollector()
+        progress = reporting.Progress("Evaluating", total, unit="batches")
+        for batch in distribution.distribute(self.strategy, batches):
+            pairs, loss, outputs = self.steps.evaluate(batch, keep_outputs=keep_outputs)
+            means.add({name: (pair.sum.numpy(), pair.weight.numpy()) for name, pair in pairs.items()})
+            losses.append(loss.numpy())
+            if keep_outputs:
+                collector.add(outputs)
+            progress.advance(1, {"loss": float(np.mean(losses))})
+        progress.close()
+        return {**means.values(), "loss": np.float32(np.mean(losses))}, collector.in_order()
+
+    def predict(self, batches: tf.data.Dataset, total: int | None = None) -> Outputs:
+        """The model's outputs for every record, in the order of the files whatever the order of the batches."""
+        collector = OutputCollector()
+        progress = reporting.Progress("Predicting", total, unit="batches")
+        for batch in distribution.distribute(self.strategy, batches):
+            collector.add(self.steps.predict(batch))
+            progress.advance(1)
+        progress.close()
+        return collector.in_order()
+
+
+def _values(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
+    return {name: variable.numpy() for name, variable in variables.items()}

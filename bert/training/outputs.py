@@ -1,0 +1,31 @@
+"""The model's outputs for every record of a set, in the order of its files, however the records travelled."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from bert.training.steps import REAL, RECORD
+
+Outputs = dict[str, list[np.ndarray]]  # name -> what the model gave for each record, a row a record
+
+
+class OutputCollector:
+    """Takes up the outputs of batches and gives back those of the records."""
+
+    def __init__(self) -> None:
+        self._records: list[np.ndarray] = []
+        self._rows: Outputs = {}
+
+    def add(self, outputs: Mapping[str, tf.Tensor]) -> None:
+        """The outputs of a batch, [B, ...] each, with `record` [B]; rows that only fill a batch are left out."""
+        real = outputs[REAL].numpy() > 0
+        self._records.append(outputs[RECORD].numpy()[real])
+        for name, value in outputs.items():
+            if name not in (REAL, RECORD):
+                self._rows.setdefault(name, []).extend(value.numpy()[real])
+
+    def in_order(self) -> Outputs:
+        """A row a record, in the order of the files. A row of a cut batch has only the positions of that batch."""
+        order = np.argsort(np.concatenate([np.zeros(0, np.int64), *self._records]))
+        return {name: [rows[place] for place in order] for name, rows in self._rows.items()}

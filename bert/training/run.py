@@ -1,0 +1,324 @@
+"""How a command that trains begins, works and ends: what pre-training and all kinds of fine-tuning share.
+
+Between the settings and the loop: checks that need files, the folder and what it holds, the start block. Settings are
+objects of the classes of `flags`, however they came about.
+"""
+
+import contextlib
+import dataclasses
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bert import checkpoint, distribution, files, measures
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.flags import EvaluationFlags, FineTuningFlags, TrainingFlags
+from bert.heads import HeadedModel
+from bert.input_pipeline import RecordSet, evaluation_batches, training_batches
+from bert.measures import Measure, Report
+from bert.optimization import AdamWeightDecay, WarmupLinearDecay
+from bert.tokenization import Tokenizer, Vocabulary
+from bert.training.loop import Plan, Trainer
+from bert.training.outputs import Outputs
+from bert.training.run_folder import RunFolder
+from bert.training.selection import Selection
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How many steps a training has, and in how many of them the learning rate rises."""
+
+    total_steps: int
+    warmup_steps: int
+
+
+def read_config(path: str, max_seq_length: int) -> BertConfig:
+    """Reads the model's sizes. Raises InputError where the model has fewer positions than the rows."""
+    files.check_readable(path, "`bert_config_file`")
+    config = BertConfig.from_json_file(path)
+    if max_seq_length > config.max_position_embeddings:
+        raise InputError(
+            f"`max_seq_length` is {max_seq_length}, but the model of {path} has positions "
+            f"for {config.max_position_embeddings} only"
+        )
+    return config
+
+
+def read_tokenizer(vocab_file: str, do_lower_case: bool, config: BertConfig) -> Tokenizer:
+    """Reads the vocabulary. Raises InputError where it has entries the model has no embedding for."""
+    files.check_readable(vocab_file, "`vocab_file`")
+    vocabulary = Vocabulary.from_file(vocab_file)
+    if len(vocabulary) > config.vocab_size:
+        raise InputError(
+            f"`vocab_file`={vocab_file} has {len(vocabulary)} entries, but vocab_size in `bert_config_file` "
+            f"is {config.vocab_size}"
+        )
+    if len(vocabulary) < config.vocab_size:
+        logger.warning("%s has %d entries, the model %d.", vocab_file, len(vocabulary), config.vocab_size)
+    return Tokenizer(vocabulary, do_lower_case)
+
+
+def open_devices(settings: TrainingFlags) -> tf.distribute.Strategy:
+    """Where the run computes. Comes first: several workers can only be joined before TensorFlow has done anything."""
+    return distribution.create_strategy(
+        settings.distribution,
+        settings.use_tpu,
+        settings.tpu_name,
+        settings.tpu_zone,
+        settings.gcp_project,
+        settings.master,
+        settings.num_tpu_cores,
+    )
+
+
+def schedule_of(settings: FineTuningFlags, count: int, unit: str) -> Schedule | None:
+    """The steps of the epochs asked for, None without training; an epoch has `count` of what `unit` says.
+
+    For question answering these are questions, not windows, as the original counts them. Raises InputError where they
+    make no step.
+    """
+    if not settings.do_train:
+        return None
+    steps = int(count / settings.train_batch_size * settings.num_train_epochs)
+    if steps < 1:
+        raise InputError(
+            f"{count} {unit} make no step with `train_batch_size`={settings.train_batch_size} "
+            f"and `num_train_epochs`={settings.num_train_epochs}"
+        )
+    return Schedule(steps, int(steps * settings.warmup_proportion))
+
+
+def start(
+    settings: TrainingFlags,
+    strategy: tf.distribute.Strategy,
+    build_model: Callable[[], HeadedModel],
+    identity: Mapping[str, object],
+    schedule: Schedule | None,
+) -> Trainer:
+    """Opens the output folder and brings the model to where the run stands: resumed, warm-started or new.
+
+    `identity` says whose run it is (command, task, sizes, labels...); a folder of another run is refused. With a
+    `schedule` the trainer can train. Raises InputError for a missing checkpoint, and for one that does not fit.
+    """
+    files.check_folder(settings.output_dir, "output_dir")
+    init_checkpoint = checkpoint.resolve(settings.init_checkpoint) if settings.init_checkpoint else None
+    folder = RunFolder(settings.output_dir, distribution.is_chief(strategy))
+    folder.check_owner(identity)
+    check_batches(settings, strategy)
+    keras.utils.set_random_seed(settings.seed)
+    with strategy.scope(), precision(settings.mixed_precision):
+        model = build_model()
+        optimizer = _optimizer(settings, schedule) if schedule else None
+    model.recompute = settings.recompute
+    accumulation = settings.gradient_accumulation_steps
+    trainer = Trainer(model, strategy, folder, optimizer, settings.seed, accumulation)
+    resumed = trainer.restore(folder.best if folder.best.latest() and not schedule else None)
+    if resumed:
+        logger.info("Going on from %s (step %d).", resumed, trainer.step)
+        folder.tell_changes(settings)
+    elif init_checkpoint:
+        _warm_start(trainer, settings, init_checkpoint)
+    elif schedule:
+        logger.info("No `init_checkpoint`: every weight starts random.")
+    else:
+        raise InputError(
+            f"nothing to evaluate: no checkpoint in `output_dir`={settings.output_dir}, and no `init_checkpoint`"
+        )
+    folder.claim(identity, settings)
+    parameters = sum(int(np.prod(variable.shape)) for variable in model.weights)
+    logger.info("Model: %s parameters. Devices: %s.", f"{parameters:,}", distribution.describe(strategy))
+    return trainer
+
+
+def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
+    """Takes up the weights of `init_checkpoint`. Raises InputError where too many are missing."""
+    report = checkpoint.warm_start(trainer.variables(), prefix)
+    report.log()
+    if report.missing and not settings.do_train:
+        raise InputError(
+            f"`init_checkpoint`={prefix} lacks '{report.missing[0]}' ({len(report.missing)} in all) and "
+            f"`output_dir`={settings.output_dir} holds no checkpoint: there is no trained model to evaluate"
+        )
+    encoder = [name for name in report.missing if name.startswith(("bert/embeddings/", "bert/encoder/"))]
+    if encoder and not settings.allow_partial_checkpoint:
+        shown = ", ".join(encoder[:8]) + (f" and {len(encoder) - 8} more" if len(encoder) > 8 else "")
+        raise InputError(
+            f"`init_checkpoint`={prefix} lacks {len(encoder)} variables of the encoder: {shown}; give "
+            "`allow_partial_checkpoint` to start these random"
+        )
+
+
+def _optimizer(settings: TrainingFlags, schedule: Schedule) -> AdamWeightDecay:
+    return AdamWeightDecay(
+        WarmupLinearDecay(settings.learning_rate, schedule.total_steps, schedule.warmup_steps),
+        bias_correction=settings.adam_bias_correction,
+        loss_scaling=settings.mixed_precision == "float16",
+    )
+
+
+@contextlib.contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Layers made inside compute in `name`: none (float32), bfloat16 or float16."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if name == "none" else f"mixed_{name}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def check_batches(settings: TrainingFlags, strategy: tf.distribute.Strategy) -> None:
+    """Raises InputError for a batch that cannot be spread evenly over replicas and micro-batches."""
+    replicas, micro_batches = strategy.num_replicas_in_sync, settings.gradient_accumulation_steps
+    if settings.train_batch_size % (replicas * micro_batches):
+        raise InputError(
+            f"`train_batch_size` is {settings.train_batch_size}, expected a multiple of {replicas * micro_batches}: "
+            f"{replicas} replica(s) times `gradient_accumulation_steps`={micro_batches}"
+        )
+    for field in dataclasses.fields(settings):
+        size = getattr(settings, field.name)
+        if field.name in ("eval_batch_size", "predict_batch_size") and size % replicas:
+            raise InputError(f"`{field.name}` is {size}, expected a multiple of {replicas}, the number of replicas")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a run is evaluated on: every record once, or the first `max_batches` batches of them.
+
+    `judge` makes a report of the model's outputs for the records, in their order; `judged` are its measures. With
+    `length_grouping` records of like length share a batch; `loss`, the mean over batches, is then that of those.
+    """
+
+    record_set: RecordSet
+    batch_size: int
+    max_batches: int | None = None
+    judge: Callable[[Outputs], Report | None] | None = None
+    judged: Sequence[Measure] = ()
+    length_grouping: bool = False
+
+    @property
+    def batch_count(self) -> int:
+        whole = math.ceil(self.record_set.count / self.batch_size)
+        return whole if self.max_batches is None else min(whole, self.max_batches)
+
+
+def train(
+    trainer: Trainer,
+    settings: EvaluationFlags,
+    schedule: Schedule,
+    record_set: RecordSet,
+    evaluation: Evaluation | None = None,
+) -> None:
+    """Trains to the end of the schedule with the optimizer of the paper, from wherever the trainer stands.
+
+    With an `evaluation`, and `eval_every_steps`, the best checkpoint is kept and the trainer stands at it at the end.
+    """
+    every = settings.eval_every_steps if evaluation else 0
+    selection = _selection(trainer, settings, evaluation) if evaluation and every else None
+    if trainer.step >= schedule.total_steps:
+        logger.info(
+            "%s is at step %d of %d: this run has finished, nothing to train. To train further, ask for more steps; "
+            "to train anew, choose another `output_dir`.",
+            trainer.source,
+            trainer.step,
+            schedule.total_steps,
+        )
+    else:
+        _tell_training(trainer, settings, record_set, schedule)
+        batches = training_batches(
+            record_set,
+            record_set.count,
+            settings.train_batch_size,
+            settings.seed,
+            start_step=trainer.step,
+            cut=not distribution.is_tpu(trainer.strategy),
+            length_grouping=settings.length_grouping,
+        )
+        plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
+        with record_set.faults_named():
+            trainer.train(
+                batches, plan, lambda: _merged(*_evaluated(trainer, evaluation)), selection, record_set.describe
+            )
+        last = trainer.folder.checkpoints.latest()
+        logger.info("Trained to step %d; the last checkpoint is %s.", trainer.step, last)
+    if selection and selection.best:
+        trainer.restore(trainer.folder.best)
+        logger.info("The best by %s is step %d: %s.", selection.measure.name, trainer.step, trainer.source)
+
+
+def _selection(trainer: Trainer, settings: EvaluationFlags, evaluation: Evaluation) -> Selection:
+    """Raises InputError for a `best_metric` that the evaluations will not have, before any work."""
+    losses = trainer.model.declared_losses
+    known = [measures.total(losses), *losses, *trainer.model.declared_measures, *evaluation.judged]
+    by_name = {measure.name: measure for measure in known}
+    if settings.best_metric not in by_name:
+        raise InputError(f"`best_metric` is '{settings.best_metric}', expected one of {', '.join(sorted(by_name))}")
+    measure = by_name[settings.best_metric]
+    return Selection(trainer.folder, measure, settings.early_stopping_patience, start_step=trainer.step)
+
+
+def _tell_training(trainer: Trainer, settings: TrainingFlags, record_set: RecordSet, schedule: Schedule) -> None:
+    """The start block: what is trained on, how far, and what a model that guesses would lose."""
+    if schedule.warmup_steps >= schedule.total_steps:
+        logger.warning(
+            "The learning rate rises over %d steps, but training ends at step %d: it never reaches its peak.",
+            schedule.warmup_steps,
+            schedule.total_steps,
+        )
+    logger.info("***** Running training *****")
+    logger.info("  Num examples = %d", record_set.count)
+    logger.info("  Batch size = %d", settings.train_batch_size)
+    logger.info("  Num steps = %d (%d warmup)", schedule.total_steps, schedule.warmup_steps)
+    losses = trainer.model.declared_losses
+    guess = measures.total(losses).guess
+    if guess is not None:
+        terms = " + ".join(f"{loss.guess:.3f} ({loss.name})" for loss in losses)
+        logger.info("  A model that guesses has loss %.3f%s", guess, f" = {terms}" if len(losses) > 1 else "")
+
+
+def _evaluated(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, np.float32], Report | None]:
+    cut = not distribution.is_tpu(trainer.strategy)
+    batches = evaluation_batches(
+        evaluation.record_set, evaluation.batch_size, cut=cut, length_grouping=evaluation.length_grouping
+    )
+    count, judge = evaluation.batch_count, evaluation.judge
+    with evaluation.record_set.faults_named():
+        means, outputs = trainer.evaluate(batches.take(count), count, keep_outputs=judge is not None)
+    return means, judge(outputs) if judge else None
+
+
+def _merged(means: Mapping[str, float], report: Report | None) -> dict[str, float]:
+    return {**means, **(report.measures if report else {})}
+
+
+def evaluate(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, object], Report | None]:
+    """For the checkpoint the trainer stands at: means by name, with `loss` and `global_step`, and the report."""
+    count, total = evaluation.record_set.count, evaluation.batch_count
+    evaluated = min(count, total * evaluation.batch_size)
+    if evaluated < count:
+        logger.info("  Only %d of %d records are evaluated (`max_eval_steps`).", evaluated, count)
+    logger.info("***** Running evaluation *****")
+    logger.info("  Num examples = %d", evaluated)
+    logger.info("  Batch size = %d", evaluation.batch_size)
+    logger.info("  Checkpoint = %s", trainer.source)
+    means, report = _evaluated(trainer, evaluation)
+    return {**means, "global_step": trainer.step}, report
+
+
+def predict(trainer: Trainer, record_set: RecordSet, batch_size: int, length_grouping: bool = True) -> Outputs:
+    """The model's outputs for every record, in the order of the files; with `length_grouping` records of like length
+    share a batch."""
+    logger.info("***** Running prediction *****")
+    logger.info("  Num examples = %d", record_set.count)
+    logger.info("  Batch size = %d", batch_size)
+    cut = not distribution.is_tpu(trainer.strategy)
+    batches = evaluation_batches(record_set, batch_size, cut=cut, length_grouping=length_grouping)
+    with record_set.faults_named():
+        return trainer.predict(batches, math.ceil(record_set.count / batch_size))

@@ -1,0 +1,62 @@
+"""Which checkpoint of a run is the best so far, and whether it is worth going on.
+
+Both follow from the evaluations on the way, kept in `evaluations.jsonl`: a run that is killed and started again reads
+them up to its checkpoint and decides as the undisturbed run would.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+
+from bert import files
+from bert.measures import Measure
+from bert.reporting import JsonLines
+from bert.training.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+EVALUATIONS_FILE = "evaluations.jsonl"
+
+
+class Selection:
+    """The evaluations of a run, and the best of them by `measure`; its checkpoint goes to the folder's `best`.
+
+    `patience` evaluations in a row without a better one are enough; 0 means never.
+    """
+
+    def __init__(self, folder: RunFolder, measure: Measure, patience: int = 0, start_step: int = 0):
+        self.folder, self.measure, self.patience = folder, measure, patience
+        path = folder.own_file(EVALUATIONS_FILE)
+        self.lines = JsonLines(path, start_step, earlier=folder.file(EVALUATIONS_FILE))
+        self.entries: list[dict] = [json.loads(line) for line in self.lines.kept]
+
+    def add(self, step: int, results: Mapping[str, float]) -> bool:
+        """Takes up an evaluation, which must have the measure; True if it is the best so far."""
+        entry = {"step": step, **{name: float(value) for name, value in results.items()}}
+        self.lines.write(entry)
+        self.lines.flush()
+        self.entries.append(entry)
+        is_best = self.best is entry
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in entry.items() if name != "step")
+        logger.info("Step %d: %s%s", step, shown, f" (best {self.measure.name} so far)" if is_best else "")
+        if is_best:
+            files.make_folder(self.folder.best.path)
+        return is_best
+
+    @property
+    def best(self) -> dict | None:
+        """The best evaluation, the earliest of equal ones."""
+        return max(self.entries, key=lambda entry: self.measure.sign * entry[self.measure.name], default=None)
+
+    @property
+    def has_seen_enough(self) -> bool:
+        best = self.best
+        return bool(self.patience and best) and len(self.entries) - 1 - self.entries.index(best) >= self.patience
+
+    @property
+    def reason(self) -> str:
+        best = self.best
+        return (
+            f"no better {self.measure.name} than {best[self.measure.name]:.4g} of step {best['step']} "
+            f"in {self.patience} evaluations (`early_stopping_patience`)"
+        )
