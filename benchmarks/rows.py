@@ -4,10 +4,11 @@ import pathlib
 
 import numpy as np
 
-from bert import records, runs, tasks
+from bert import records, tasks
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.tasks import encoding
+from bert.training import run
 
 
 def write_static(folder: pathlib.Path, config: BertConfig, count: int, length: int, seed: int) -> None:
@@ -41,7 +42,7 @@ def write_mrpc(
     if len(examples) < count:
         raise InputError(f"--mrpc_dir={mrpc_dir}: train.tsv has {len(examples)} rows, --mrpc_batches asks for {count}")
     drawn = [examples[i] for i in np.random.default_rng(seed).permutation(len(examples))[:count]]
-    encoded = encoding.encode(drawn, task.labels, runs.read_tokenizer(vocab_file, True, config), length)
+    encoded = encoding.encode(drawn, task.labels, run.read_tokenizer(vocab_file, True, config), length)
     columns = {name: getattr(encoded, name) for name in ("input_ids", "input_mask", "segment_ids", "label_ids")}
     columns["is_real_example"] = encoded.is_real_example[:, np.newaxis]
     _write(folder, "mrpc", records.CLASSIFIER, columns)

@@ -101,11 +101,11 @@ class Bench:
     """The flags, the model, the folder of rows, and what several tables share."""
 
     def __init__(self, settings: Settings, folder: pathlib.Path):
-        from bert import runs
+        from bert.training import run
 
         self.settings, self.folder = settings, folder
         path = settings.bert_config_file
-        self.config = runs.read_config(path, settings.max_seq_length) if path else MINILM
+        self.config = run.read_config(path, settings.max_seq_length) if path else MINILM
         self.products = "share" in settings.parts.split(",")
         self.shares: list[list[str]] = []  # rows of the table of shares
         self.versions: dict[str, str] = {}

@@ -35,7 +35,7 @@ def create_strategy(
     device. Raises InputError where what is asked for is not there.
     """
     if use_tpu and distribution not in ("auto", "tpu"):
-        raise InputError(f"--use_tpu is True and --distribution is {distribution}: give only one of them")
+        raise InputError(f"`use_tpu` is True and `distribution` is {distribution}: give only one of them")
     workers = _workers()
     if distribution == "auto":
         several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
@@ -45,10 +45,10 @@ def create_strategy(
         return _tpu_strategy(tpu_name, tpu_zone, gcp_project, master, num_tpu_cores)
     given = {"tpu_name": tpu_name, "tpu_zone": tpu_zone, "gcp_project": gcp_project, "master": master}
     for name in (name for name, value in given.items() if value):
-        logger.warning("--%s has no effect without --use_tpu", name)
+        logger.warning("`%s` has no effect without `use_tpu`", name)
     if distribution == "multi_worker":
         if not workers:
-            raise InputError("--distribution=multi_worker: the environment variable TF_CONFIG names no workers")
+            raise InputError("`distribution`=multi_worker: the environment variable TF_CONFIG names no workers")
         return tf.distribute.MultiWorkerMirroredStrategy()
     if distribution == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -77,9 +77,9 @@ def _tpu_strategy(tpu_name, tpu_zone, gcp_project, master, num_tpu_cores) -> tf.
         strategy = tf.distribute.TPUStrategy(resolver)
     except Exception as error:  # whatever the cloud, the network or the runtime raises, the user's mend is the same
         reason = str(error).strip().split("\n", maxsplit=1)[0].split(". Failed in initialization", maxsplit=1)[0]
-        raise InputError(f"--use_tpu: no TPU at '{address}' (--tpu_name, --master): {reason}") from error
+        raise InputError(f"`use_tpu`: no TPU at '{address}' (`tpu_name`, `master`): {reason}") from error
     if strategy.num_replicas_in_sync != num_tpu_cores:
-        raise InputError(f"--num_tpu_cores is {num_tpu_cores}, the TPU has {strategy.num_replicas_in_sync}")
+        raise InputError(f"`num_tpu_cores` is {num_tpu_cores}, the TPU has {strategy.num_replicas_in_sync}")
     return strategy
 
 

@@ -7,7 +7,8 @@ import pathlib
 import pytest
 
 from bert.errors import InputError
-from bert.tasks.table import Table, TableOptions
+from bert.options.tables import TableOptions
+from bert.tasks.table import Table
 
 
 def write(folder: pathlib.Path, contents: dict[str, str]) -> str:

@@ -10,7 +10,8 @@ from bert import checkpoint
 from bert.errors import InputError
 from bert.heads import PretrainingModel, SequenceClassifier
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
-from bert.training import Trainer
+from bert.training.loop import Trainer
+from bert.training.run_folder import RunFolder
 from tests import model_references as references
 
 
@@ -24,9 +25,9 @@ def variables(model) -> dict:
 
 
 def trainer_at(folder, micro) -> Trainer:
-    trainer = Trainer(PretrainingModel(references.micro_config(micro)), tf.distribute.get_strategy(), str(folder))
-    trainer.build_optimizer(AdamWeightDecay(WarmupLinearDecay(1e-4, 20, 3)))
-    return trainer
+    model = PretrainingModel(references.micro_config(micro))
+    optimizer = AdamWeightDecay(WarmupLinearDecay(1e-4, 20, 3))
+    return Trainer(model, tf.distribute.get_strategy(), RunFolder(str(folder)), optimizer)
 
 
 def copy_as_run(micro, folder, step: int) -> None:

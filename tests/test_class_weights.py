@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from bert.errors import InputError
 from bert.tasks import class_weights
-from bert.tasks.label_kinds import CLASS, MULTILABEL
+from bert.tasks.label_kinds import CLASS, MULTILABEL, REGRESSION
 
 LABELS = ("a", "b", "c")
 
@@ -29,7 +29,7 @@ def weights_file(tmp_path):
 
 @given(st.lists(st.sampled_from(LABELS)).map(lambda found: [*LABELS, *found]))
 def test_balanced_is_that_of_scikit_learn(found):
-    weights = class_weights.balanced(CLASS, LABELS, found)
+    weights = CLASS.balanced_weights(found, LABELS)
     assert weights == pytest.approx(compute_class_weight("balanced", classes=np.array(LABELS), y=found))
     counts = collections.Counter(found)
     assert [weight * counts[label] for label, weight in zip(LABELS, weights, strict=True)] == pytest.approx(
@@ -38,14 +38,14 @@ def test_balanced_is_that_of_scikit_learn(found):
 
 
 def test_balanced_weights_of_a_class_that_no_example_has():
-    assert class_weights.balanced(CLASS, LABELS, ["a", "a", "a", "c"]) == pytest.approx([4 / 9, 1, 4 / 3])
+    assert CLASS.balanced_weights(["a", "a", "a", "c"], LABELS) == pytest.approx([4 / 9, 1, 4 / 3])
 
 
 def test_balanced_weights_of_several_labels_are_the_others_over_those_that_have_it():
     found = [("a", "c"), ("a",), (), ("a", "c"), ("c",), ("c",), ("c",), ("c",)]
-    weights = class_weights.balanced(MULTILABEL, (*LABELS, "d"), found)
+    weights = MULTILABEL.balanced_weights(found, (*LABELS, "d"))
     assert weights == pytest.approx([5 / 3, 1, 2 / 6, 1])
-    assert class_weights.balanced(MULTILABEL, ("a", "b"), [("a", "b"), ("a",)]) == [1, 1]  # all have a
+    assert MULTILABEL.balanced_weights([("a", "b"), ("a",)], ("a", "b")) == [1, 1]  # all have a
 
 
 def test_a_file_gives_weights_in_any_order(weights_file):
@@ -83,14 +83,14 @@ def test_a_bad_file_is_told_with_its_line(weights_file, text, problem):
 def test_a_missing_file_is_told_with_the_flag(tmp_path):
     with pytest.raises(InputError) as caught:
         class_weights.read(str(tmp_path / "balance"), CLASS, LABELS, ["a"])
-    assert str(caught.value).startswith("--class_weights")
+    assert str(caught.value).startswith("`class_weights`")
     assert str(caught.value).endswith(f"{tmp_path}/balance does not exist")
 
 
 def test_numbers_have_no_classes_to_weigh():
-    class_weights.check_none("none")
-    with pytest.raises(InputError, match=r"^--class_weights is balanced, but the labels are numbers"):
-        class_weights.check_none("balanced")
+    assert class_weights.read("none", REGRESSION, (), [1.0]) is None
+    with pytest.raises(InputError, match=r"^`class_weights` is balanced, but the labels are numbers"):
+        class_weights.read("balanced", REGRESSION, (), [1.0])
 
 
 def test_the_log_has_the_weights_of_many_classes_in_part(caplog):

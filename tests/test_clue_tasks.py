@@ -75,7 +75,7 @@ def test_a_missing_file_is_told_by_its_first_name(folder):
     data_dir = folder({})
     message = refused(tasks.find("afqmc")().check, data_dir, ["train", "test"])
     assert message == (
-        f"--do_train: {data_dir}/train.json does not exist; --do_predict: {data_dir}/test.json does not exist"
+        f"`do_train`: {data_dir}/train.json does not exist; `do_predict`: {data_dir}/test.json does not exist"
     )
 
 

@@ -1,4 +1,4 @@
-"""--dev_fraction: which rows of the training file become the dev set."""
+"""`dev_fraction`: which rows of the training file become the dev set."""
 
 import collections
 import json
@@ -149,7 +149,7 @@ def test_an_error_in_a_dev_row_has_the_line_of_the_training_file(tmp_path):
 @pytest.mark.parametrize(
     ("options", "labels", "problem"),
     [
-        ({}, ["x", "y", "z"], "--dev_fraction=0.2 of the 3 rows of {path} is no row"),
+        ({}, ["x", "y", "z"], "`dev_fraction`=0.2 of the 3 rows of {path} is no row"),
         ({}, ["x", "", "y"], "{path}:2: the label is empty, expected the name of a class"),
         ({"label_kind": "regression"}, [1, "many", 2], "{path}:2: the label is 'many', expected a number"),
         ({}, ["x", "x"], "{path}: holds only the label 'x', expected at least two labels"),

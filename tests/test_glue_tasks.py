@@ -202,7 +202,7 @@ def test_the_diagnostic_set_has_several_names_and_is_only_for_predictions(folder
     task = tasks.find("ax")()
     assert len(task.examples(data_dir, "test")) == 1
     assert refused(task.check, data_dir, tasks.SPLITS) == (
-        "--do_train: task ax has no train set; --do_eval: task ax has no dev set"
+        "`do_train`: task ax has no train set; `do_eval`: task ax has no dev set"
     )
 
 

@@ -117,4 +117,4 @@ def test_one_answer_for_all_is_a_warning(caplog, answers, told):
     assert found == ([("bert.tasks.predictions", "WARNING")] if told else [])
     if told:
         assert caplog.messages[0].startswith(told)
-        assert "--learning_rate" in caplog.messages[0]
+        assert "`learning_rate`" in caplog.messages[0]

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert.errors import InputError
-from bert.tasks import InputExample, Task, label_kinds, reports
+from bert.tasks import label_kinds, predictions, reports
 
 SHARES = ("precision", "recall", "f1")
 
@@ -221,13 +220,6 @@ def test_of_many_classes_the_table_has_those_with_the_lowest_f1():
 # From logits to a report
 
 
-class Toy(Task):
-    name = "toy"
-
-    def __init__(self, kind, labels):
-        self.label_kind, self.labels = kind, labels
-
-
 JUDGED = [
     (label_kinds.CLASS, ("no", "yes"), ["yes", "no", "yes"], [[[0, 1], [3, 2]], [[0.2, 0.1]]], {"accuracy": 2 / 3}),
     (
@@ -242,37 +234,28 @@ JUDGED = [
 
 
 @pytest.mark.parametrize(("kind", "labels", "gold", "batches", "measures"), JUDGED)
-def test_a_judge_compares_batches_of_logits_with_the_labels(kind, labels, gold, batches, measures):
-    judge = reports.Judge(Toy(kind, labels), [InputExample("g", "t", label=label) for label in gold])
-    found = judge([{"logits": np.array(rows, np.float32)} for rows in batches])
-    assert {name: found[name] for name in measures} == pytest.approx(measures)
-    assert list(found) == judge.names
-    assert judge.report.measures == found
-    assert judge.report.examples == 3
+def test_a_label_kind_reports_the_measures_that_it_declares(kind, labels, gold, batches, measures):
+    probabilities = kind.probabilities(np.concatenate([np.array(rows, np.float32) for rows in batches]))
+    report = kind.report(kind.ids(gold, labels), probabilities, labels)
+    assert {name: report.measures[name] for name in measures} == pytest.approx(measures)
+    assert list(report.measures) == [measure.name for measure in kind.measures(labels)]
+    assert report.examples == 3
 
 
-def test_a_judge_knows_its_names_before_there_is_an_evaluation():
-    assert reports.Judge(Toy(label_kinds.REGRESSION, ()), []).names == [
-        "pearson",
-        "spearman",
-        "mean_squared_error",
-        "mean_absolute_error",
-    ]
-    two = reports.Judge(Toy(label_kinds.CLASS, ("no", "yes")), []).names
+def test_what_is_declared_depends_on_the_number_of_classes():
+    two = [measure.name for measure in label_kinds.CLASS.measures(("no", "yes"))]
     assert {"accuracy", "f1", "matthews", "macro_f1"} <= set(two)
-    assert "f1" not in reports.Judge(Toy(label_kinds.CLASS, ("a", "b", "c")), []).names
+    assert "f1" not in [measure.name for measure in label_kinds.CLASS.measures(("a", "b", "c"))]
 
 
-def test_a_task_cannot_be_judged_by_what_its_reports_do_not_have():
-    task = Toy(label_kinds.CLASS, ("a", "b", "c"))
-    task.measures = ("accuracy", "f1")
-    with pytest.raises(InputError, match="task toy is to be judged by 'f1', expected some of accuracy"):
-        reports.Judge(task, ())
+def test_errors_are_the_better_the_lower_and_all_else_the_higher():
+    declared = [*label_kinds.REGRESSION.measures(()), *label_kinds.MULTILABEL.measures(("a", "b"))]
+    lower = {measure.name for measure in declared if not measure.higher_is_better}
+    assert lower == {"mean_squared_error", "mean_absolute_error", "hamming_loss"}
 
 
-def test_a_judge_warns_of_a_model_with_one_answer(caplog):
-    judge = reports.Judge(Toy(label_kinds.CLASS, ("no", "yes")), [InputExample("g", "t", label="no")] * 3)
-    judge([{"logits": np.array([[1, 0], [0, 1], [1, 0]], np.float32)}])
+def test_a_model_with_one_answer_is_warned_of(caplog):
+    predictions.warn_of_one_answer(["no", "yes", "no"])
     assert not caplog.messages
-    judge([{"logits": np.array([[1, 0], [2, 1], [1, 0]], np.float32)}])
+    predictions.warn_of_one_answer(["no"] * 3)
     assert [message.partition(".")[0] for message in caplog.messages] == ["All 3 predictions are 'no'"]

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from bert.config import BertConfig
 from bert.heads import SpanModel
-from bert.tasks.squad import answers, examples, windows
+from bert.options.questions import AnswerOptions
+from bert.tasks.squad import examples, windows
 from tests import commands, numpy_bert, squad_references
 from tests.test_squad_records import golden_tokenizer
 
@@ -117,7 +118,7 @@ def test_answers_are_those_of_plain_numpy(first):
     bert = numpy_bert.Bert(numpy_bert.read_variables(first.output / "model.ckpt-2"), heads=2)
     logits = bert.encode(batch)[0] @ bert.v["cls/squad/output_weights"].T + bert.v["cls/squad/output_bias"]  # [W, S, 2]
     rows = [row[:length].T.tolist() for row, length in zip(logits, built.lengths, strict=True)]
-    n_best, options = first.read("nbest_predictions.json"), answers.Options()
+    n_best, options = first.read("nbest_predictions.json"), AnswerOptions()
     for index, example in enumerate(found):
         own = built.of_example[index]
         places = list(zip(built.first[own].tolist(), built.size[own].tolist(), strict=True))
@@ -181,9 +182,11 @@ def test_the_loss_is_the_mean_of_start_and_end(golden):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"do_train": False}, "nothing to do: give --do_train=true or --do_predict=true or both"),
+        ({"do_train": False}, "nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several"),
         ({"train_file": ""}, "--do_train needs --train_file"),
         ({"do_predict": True}, "--do_predict needs --predict_file"),
+        ({"do_eval": True}, "--do_eval needs --dev_file"),
+        ({"eval_every_steps": 2}, "--eval_every_steps=2 needs --do_eval=true"),
         ({"max_seq_length": 67}, "--max_seq_length is 67, expected more than 67"),
         ({"max_seq_length": 600}, "--max_seq_length is 600, but the model of"),
         ({"doc_stride": 0}, "--doc_stride is 0, expected at least 1"),

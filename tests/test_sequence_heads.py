@@ -68,5 +68,5 @@ def test_keras_files_keep_weights_and_settings(model, tmp_path):
     loaded = keras.models.load_model(path)
     batch = {name: tf.ones([2, 4], tf.int32) for name in ("input_ids", "input_mask", "segment_ids")}
     assert np.array_equal(loaded(batch)["logits"], model(batch)["logits"])
-    assert loaded.chance_losses == model.chance_losses
+    assert loaded.declared_losses == model.declared_losses
     assert getattr(loaded, "class_weights", None) == getattr(model, "class_weights", None)

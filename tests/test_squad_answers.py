@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from bert.options.questions import AnswerOptions
 from bert.tasks.squad import answers, projection, windows
 from bert.tasks.squad.examples import Document, Example
 from bert.tokenization import Tokenizer, Vocabulary
@@ -129,7 +130,7 @@ def question(draw):
         tuple(draw(st.lists(values, min_size=length, max_size=length)) for _ in range(2))
         for length in built.lengths.tolist()
     ]
-    options = answers.Options(
+    options = AnswerOptions(
         n_best_size=draw(st.integers(1, 8)),
         max_answer_length=draw(st.integers(1, 6)),
         do_lower_case=lower,
@@ -162,7 +163,7 @@ def test_answers_are_the_models(case):
 
 
 def answer_of_nothing(with_impossible: bool) -> answers.Answers:
-    return answers.answer(build(" \u200b ", 5, 5), 0, [], [], answers.Options(version_2_with_negative=with_impossible))
+    return answers.answer(build(" \u200b ", 5, 5), 0, [], [], AnswerOptions(version_2_with_negative=with_impossible))
 
 
 def test_a_document_without_a_word_piece_has_no_answer():

@@ -136,7 +136,7 @@ def test_without_training_and_labels_json_the_training_file_gives_the_labels(fol
     (tmp_path / "train.tsv").unlink()
     message = refused(task().prepare, data_dir, str(tmp_path / "output"), ["test"])
     assert "labels.json does not exist, and neither does" in message
-    assert message.startswith("--output_dir: ")
+    assert message.startswith("`output_dir`: ")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_labels_json_with_other_labels_is_an_error(folder, stored, train, opti
     message = refused(task(**options).prepare, data_dir, data_dir, ["train"])
     assert message == (
         f"{data_dir}/labels.json: a model with labels {lies} lies here, "
-        f"but task table in --data_dir={data_dir} has {has}"
+        f"but task table in `data_dir`={data_dir} has {has}"
     )
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from bert import tasks
+from bert.options.tables import TableOptions
 from bert.tasks import InputExample, table
-from bert.tasks.table import TableOptions
 from tests.task_files import jsonl, refused, task, tsv
 
 PACKED = ("", ".gz")
@@ -61,8 +61,8 @@ def test_two_files_that_could_be_meant_are_an_error(folder):
     data_dir = folder({"train.tsv": tsv("x", "y"), "train.csv.gz": "text,label\na,x\n", "dev.tsv": tsv("x")})
     message = refused(task().prepare, data_dir, data_dir, ["train", "dev", "test"])
     assert message == (
-        f"{data_dir}/train.tsv, {data_dir}/train.csv.gz: which is meant? Give --train_file; "
-        f"--do_predict: {data_dir}/test.tsv does not exist"
+        f"{data_dir}/train.tsv, {data_dir}/train.csv.gz: which is meant? Give `train_file`; "
+        f"`do_predict`: {data_dir}/test.tsv does not exist"
     )
     assert len(task(train_file="train.tsv").examples(data_dir, "train")) == 2
 
@@ -203,9 +203,9 @@ def test_a_bad_row_is_told_with_file_and_line(folder, name, text, options, probl
 def test_without_a_header_names_are_told_to_be_numbers(folder):
     data_dir = folder({"train.tsv": "a\tx\n"})
     message = refused(task(header=False, text_column="1").examples, data_dir, "train")
-    assert message == "--label_column is 'label', but with --header=false columns have numbers, counted from 1"
+    assert message == "`label_column` is 'label', but with `header`=false columns have numbers, counted from 1"
     message = refused(task(header=False, text_column="1", label_column="0").examples, data_dir, "train")
-    assert message.startswith("--label_column is '0', but ")
+    assert message.startswith("`label_column` is '0', but ")
 
 
 @pytest.mark.parametrize(
@@ -232,4 +232,4 @@ def test_an_unknown_label_among_hundreds_is_told_briefly(folder):
 def test_options_of_the_table_are_refused_beside_other_tasks():
     table.check_unused(TableOptions(), "mrpc")
     message = refused(table.check_unused, TableOptions(text_column="2"), "mrpc")
-    assert message == "--text_column is 2, but only --task_name=table reads it, not mrpc"
+    assert message == "`text_column` is 2, but only `task_name`=table reads it, not mrpc"

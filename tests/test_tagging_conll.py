@@ -76,10 +76,10 @@ def test_a_file_to_predict_needs_no_tags(tmp_path, content, column, tags):
         ("a O\n", {"tag_column": 1}, ":1: 2 column(s), expected a word and, in another column"),
         ("a O\n", {"token_column": 2}, ":1: 2 column(s), expected a word and, in another column"),
         ("a O\n", {"tag_column": -2}, ":1: 2 column(s), expected a word and, in another column"),
-        ("a O\n", {"tag_column": 3}, ":1: 2 column(s), but --tag_column is 3"),
-        ("a O\n", {"token_column": 0}, ":1: 2 column(s), but --token_column is 0"),
-        ("a\tO\n\tO\n", {}, ":2: the column of --token_column=1 is empty"),
-        ("a\tO\nb\t \n", {}, ":2: the column of --tag_column=-1 is empty"),
+        ("a O\n", {"tag_column": 3}, ":1: 2 column(s), but `tag_column` is 3"),
+        ("a O\n", {"token_column": 0}, ":1: 2 column(s), but `token_column` is 0"),
+        ("a\tO\n\tO\n", {}, ":2: the column of `token_column`=1 is empty"),
+        ("a\tO\nb\t \n", {}, ":2: the column of `tag_column`=-1 is empty"),
         ("", {}, ": holds no sentence"),
         ("\n-DOCSTART- O\n\n", {}, ": holds no sentence"),
         (b"a O\n\nb\xff O\n", {}, ":3: not UTF-8: byte 0xff"),
@@ -145,7 +145,7 @@ def test_the_scheme_follows_from_the_labels(tmp_path, tags, scheme):
 
 def test_a_tag_that_is_not_of_the_scheme(tmp_path):
     written(tmp_path, "a B-X\nb O\n\nc E-X\n", "train.txt")
-    with pytest.raises(InputError, match=r"train\.txt:4: the tag 'E-X' is not one of --scheme=bio, expected O, B-"):
+    with pytest.raises(InputError, match=r"train\.txt:4: the tag 'E-X' is not one of `scheme`=bio, expected O, B-"):
         Tagging(scheme="bio").prepare(str(tmp_path), str(tmp_path), ["train"])
     Tagging(scheme="bioes").prepare(str(tmp_path), str(tmp_path), ["train"])
     plain = Tagging(scheme="plain")

@@ -18,7 +18,7 @@ def test_the_tasks_of_the_original_and_the_table_are_known():
 
 def test_an_unknown_task_is_told_with_the_known_ones():
     message = refused(tasks.find, "sst-9")
-    assert message == f"--task_name is 'sst-9', expected one of {', '.join(tasks.known())}"
+    assert message == f"`task_name` is 'sst-9', expected one of {', '.join(tasks.known())}"
 
 
 def test_mrpc(golden):
@@ -128,7 +128,7 @@ def test_all_missing_files_are_told_at_once(folder):
     data_dir = folder(dev=MRPC_HEADER)
     message = refused(tasks.find("mrpc")().check, data_dir, tasks.SPLITS)
     assert message == (
-        f"--do_train: {data_dir}/train.tsv does not exist; --do_predict: {data_dir}/test.tsv does not exist"
+        f"`do_train`: {data_dir}/train.tsv does not exist; `do_predict`: {data_dir}/test.tsv does not exist"
     )
 
 
@@ -136,7 +136,7 @@ def test_xnli_refuses_prediction_before_any_work(golden):
     data_dir = str(golden / "classifier" / "xnli_in")
     task = tasks.find("xnli")()
     task.check(data_dir, ["train", "dev"])
-    assert refused(task.check, data_dir, tasks.SPLITS) == "--do_predict: task xnli has no test set"
+    assert refused(task.check, data_dir, tasks.SPLITS) == "`do_predict`: task xnli has no test set"
 
 
 def test_a_labels_json_with_other_labels_is_an_error(folder, tmp_path):
@@ -213,4 +213,4 @@ def test_a_file_that_registers_no_task_is_refused(tmp_path, monkeypatch, name, t
     monkeypatch.setattr(tasks.base, "_TASKS", dict(tasks.base._TASKS))
     path = tmp_path / name
     path.write_text(text)
-    assert refused(tasks.load, str(path)).startswith(f"--task_file: {problem.format(path=path)}")
+    assert refused(tasks.load, str(path)).startswith(f"`task_file`: {problem.format(path=path)}")

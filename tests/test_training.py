@@ -12,11 +12,11 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from bert.steps import Steps
 
 from bert import checkpoint, cli
 from bert.input_pipeline import cut_to_longest
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
+from bert.training.steps import Steps
 from tests import commands
 from tests import model_references as references
 

@@ -14,17 +14,18 @@ class Program:
         import keras
         import tensorflow as tf
 
-        from bert import heads, records, runs
+        from bert import heads, records
         from bert.config import BertConfig
         from bert.input_pipeline import RecordSet, training_batches
         from bert.optimization import AdamWeightDecay
+        from bert.training import run
 
         options = specification.get("options", {})
         change_model(options)
         config = BertConfig.from_dict({**specification["config"], **options.get("config", {})})
         keras.utils.set_random_seed(specification["seed"])
         is_pretraining = specification["kind"] == "pretraining"
-        with runs.precision(options.get("mixed_precision", "none")):
+        with run.precision(options.get("mixed_precision", "none")):
             model = heads.PretrainingModel(config) if is_pretraining else heads.SequenceClassifier(config, 2)
         model.recompute = options.get("recompute", False)
         optimizer = AdamWeightDecay(1e-5)
@@ -61,7 +62,8 @@ class Program:
 def steps(model, optimizer, options):
     """The steps of the commands: (iterator, count) -> losses [count], records [count, B]."""
     import tensorflow as tf
-    from bert.steps import Steps
+
+    from bert.training.steps import Steps
 
     accumulation = options.get("accumulation", 1)
     compiled = Steps(model, tf.distribute.get_strategy(), optimizer, accumulation=accumulation)

@@ -1,4 +1,4 @@
-"""What is learned: each task is a class, found by the name that --task_name gives."""
+"""What is learned: each task is a class, found by the name that `task_name` gives."""
 
 from bert.tasks import clue, glue, table
 from bert.tasks.base import SPLITS, InputExample, Task, find, known, load, register

@@ -90,7 +90,8 @@ class Task:
         if stored and (stored["labels"], stored["label_kind"]) != (list(self.labels), self.label_kind.name):
             raise InputError(
                 f"{os.path.join(model_dir, labels_file.LABELS_FILE)}: a model with labels "
-                f"{labels_file.described(stored)} lies here, but task {self.name} in `data_dir`={data_dir} has {labels_file.described(self.labels_content())}"
+                f"{labels_file.described(stored)} lies here, but task {self.name} in `data_dir`={data_dir} has "
+                f"{labels_file.described(self.labels_content())}"
             )
 
     def take_labels(self, stored: Mapping) -> None:

@@ -51,8 +51,8 @@ class LabelKind(abc.ABC):
         """The classes that a label names."""
         return ()
 
-    def stratum(self, label: Label) -> tuple[str, ...] | float:
-        """What rows must share to be taken for alike where a set is split."""
+    def stratum(self, label: Label, where: str) -> tuple[str, ...] | float:
+        """What rows must share to be taken for alike where a set is split. Raises InputError as `check` does."""
         return tuple(sorted(self.classes(label)))
 
     @abc.abstractmethod
@@ -82,6 +82,10 @@ class LabelKind(abc.ABC):
     @abc.abstractmethod
     def answers(self, probabilities: np.ndarray, labels: Sequence[str], separator: str = "|") -> list[str]:
         """What is predicted for each row, as a user reads it; `separator` stands between several classes."""
+
+    def columns(self, labels: Sequence[str]) -> Sequence[str]:
+        """What the columns of `probabilities` are called where people read them; no names, no columns."""
+        return labels
 
     def scores(self, probabilities: np.ndarray) -> np.ndarray:
         """How sure each answer is, float32 [B]."""
@@ -240,8 +244,8 @@ class Regression(LabelKind):
             raise InputError(f"{where}: the label is {shortened(label)}, expected a number")
         return number
 
-    def stratum(self, label):
-        return as_number(label) or 0.0
+    def stratum(self, label, where):
+        return self.check(label, (), where)
 
     def ids(self, examples_labels, labels):
         return np.array([[label or 0.0] for label in examples_labels], np.float32)  # [B, 1]
@@ -254,6 +258,9 @@ class Regression(LabelKind):
 
     def answers(self, probabilities, labels, separator="|"):
         return [str(value) for value in probabilities[:, 0]]
+
+    def columns(self, labels):
+        return ()  # the answer is all there is
 
     def scores(self, probabilities):
         return probabilities[:, 0]

@@ -35,12 +35,13 @@ def write_table(
     the number itself. Tabs and line ends inside a text become spaces, so that lines and columns stay what they are.
     """
     has_pair = any(example.text_b is not None for example in examples)
+    columns = kind.columns(labels)
     names = [name for name in OWN_COLUMNS if name != "text_b" or has_pair]
-    classes = [f"class {label}" if label in OWN_COLUMNS else label for label in labels]
+    classes = [f"class {label}" if label in OWN_COLUMNS else label for label in columns]
     lines = [[*names, *classes]]
     for example, row, answer, score in zip(examples, probabilities, answers, kind.scores(probabilities), strict=True):
         texts = [example.text_a, example.text_b or ""] if has_pair else [example.text_a]
-        lines.append([example.guid, *texts, answer, str(score), *map(str, row[: len(labels)])])
+        lines.append([example.guid, *texts, answer, str(score), *map(str, row[: len(columns)])])
     files.write_text(path, "".join("\t".join(map(_one_cell, line)) + "\n" for line in lines))
 
 
@@ -52,8 +53,8 @@ def warn_of_one_answer(answers: Sequence[str]) -> None:
     """Warns where all rows have the same answer: mostly the sign of a model that has learned nothing."""
     if len(answers) > 1 and len(set(answers)) == 1:
         logger.warning(
-            "All %d predictions are '%s'. Training may have failed: look at its loss, try another --learning_rate, "
-            "more epochs, or, for classes, --class_weights=balanced.",
+            "All %d predictions are '%s'. Training may have failed: look at its loss, try another `learning_rate`, "
+            "more epochs, or, for classes, `class_weights`=balanced.",
             len(answers),
             answers[0] or "no class",
         )

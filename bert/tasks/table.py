@@ -120,7 +120,7 @@ class Table(Task):
         if self._dev_rows is None:
             if not self.knows_labels:
                 self.labels = self.learn_labels(data_dir)
-            strata = [self.label_kind.stratum(self._label(row)) for row in self._all_rows(data_dir, "train")]
+            strata = [self.label_kind.stratum(self._label(row), row.where) for row in self._all_rows(data_dir, "train")]
             fraction = self.options.dev_fraction
             self._dev_rows = stratified(strata, fraction, self.options.dev_seed)
             if not self._dev_rows:

@@ -99,10 +99,10 @@ def _column(
     """One column of all rows, cleaned. Raises InputError where there is none, or nothing in it."""
     width = len(rows[0])
     if column == 0 or abs(column) > width:
-        raise InputError(f"{where(0)}: {width} column(s), but --{flag} is {column}")
+        raise InputError(f"{where(0)}: {width} column(s), but `{flag}` is {column}")
     values = [clean(columns[column - 1 if column > 0 else column]) for columns in rows]
     if not all(values):
-        raise InputError(f"{where(values.index(''))}: the column of --{flag}={column} is empty")
+        raise InputError(f"{where(values.index(''))}: the column of `{flag}`={column} is empty")
     return values
 
 
@@ -131,7 +131,7 @@ class Tagging(Task):
         wrong = next((word for word, tag in enumerate(text.tags) if not schemes.fits(tag, scheme)), None)
         if wrong is not None:
             raise InputError(
-                f"{text.where(wrong)}: the tag '{text.tags[wrong]}' is not one of --scheme={scheme}, expected "
+                f"{text.where(wrong)}: the tag '{text.tags[wrong]}' is not one of `scheme`={scheme}, expected "
                 f"{'O, B-... or I-...' if scheme == 'bio' else 'O, B-..., I-..., E-... or S-...'}"
             )
         return tuple(labels)
@@ -142,7 +142,7 @@ class Tagging(Task):
         known = set(self.labels)
         wrong = next((word for word, tag in enumerate(text.tags or ()) if tag not in known), None)
         if wrong is not None:
-            hint = "; a test file without tags has one column, or --tag_column=0" if split == "test" else ""
+            hint = "; a test file without tags has one column, or `tag_column`=0" if split == "test" else ""
             raise InputError(
                 f"{text.where(wrong)}: unknown tag '{text.tags[wrong]}', expected one of {shown(self.labels)}{hint}"
             )

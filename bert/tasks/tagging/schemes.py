@@ -98,7 +98,7 @@ class Order:
         """Raises InputError where a sentence of one word could have no tag; any other then has one too."""
         if not (self.first & self.last).any():
             raise InputError(
-                f"--constrained_decoding: none of the labels {', '.join(labels)} can stand alone in a sentence of "
+                f"`constrained_decoding`: none of the labels {', '.join(labels)} can stand alone in a sentence of "
                 "one word, expected O or a tag of a span of one word among them"
             )
 
