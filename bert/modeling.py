@@ -16,7 +16,7 @@ import tensorflow as tf
 from bert.config import BertConfig
 
 LAYER_NORM_EPSILON = 1e-12  # as in the original, or its checkpoints give other numbers (docs/parity.md 9)
-MASKED_SCORE = -10000.0  # added to the attention score of a padding key, as in the original (docs/parity.md 9); exp makes it 0
+MASKED_SCORE = -10000.0  # added to a padding key's score, as in the original (docs/parity.md 9): its softmax is 0
 
 
 def initializer(stddev: float) -> keras.initializers.Initializer:
