@@ -22,7 +22,7 @@ GLOBAL_STEP = "global_step"
 SLOT_SUFFIXES = ("/adam_m", "/adam_v")
 # What TensorFlow's reader raises for a file that is missing, cut off or damaged.
 _READ_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, IndexError)
-KEPT = 5  # checkpoints a folder keeps, as the original does
+KEPT = 5  # checkpoints a folder keeps, as the original does (docs/parity.md 3)
 
 
 class Damaged(InputError):

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from bert.config import BertConfig
 
-LAYER_NORM_EPSILON = 1e-12  # docs/parity.md 9
-MASKED_SCORE = -10000.0  # added to the attention score of a padding key; its softmax is exactly 0 in float32
+LAYER_NORM_EPSILON = 1e-12  # as in the original, or its checkpoints give other numbers (docs/parity.md 9)
+MASKED_SCORE = -10000.0  # added to a padding key's score, as in the original (docs/parity.md 9): its softmax is 0
 
 
 def initializer(stddev: float) -> keras.initializers.Initializer:

@@ -21,7 +21,7 @@ from bert.errors import InputError
 
 SPECIAL_TOKENS = ("[CLS]", "[SEP]", "[UNK]", "[MASK]")
 
-MAX_WORD_CHARACTERS = 200  # a longer word is [UNK]
+MAX_WORD_CHARACTERS = 200  # a longer word is [UNK], as in the original (docs/parity.md 7)
 _MAX_WORD_BYTES = 4 * MAX_WORD_CHARACTERS  # what 200 characters of UTF-8 can take
 _MAX_PIECE_BYTES = 256  # tensorflow-text holds no longer piece
 

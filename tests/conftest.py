@@ -7,6 +7,18 @@ import pytest
 from tests import task_files
 
 TESTS = pathlib.Path(__file__).parent
+SHARED = TESTS.parent.parent / "shared"
+NOT_THERE = "the larger reference values are not beside the checkout"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # behind what pytest itself sums up
+def pytest_terminal_summary(terminalreporter):
+    """Without the larger reference values a run is green although it compared less: its end says so."""
+    yield
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", [])]
+    if count := sum(NOT_THERE in reason for reason in reasons):
+        were = "tests were" if count > 1 else "test was"
+        terminalreporter.write_line(f"{NOT_THERE}: {count} {were} skipped", yellow=True)
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +30,9 @@ def golden() -> pathlib.Path:
 @pytest.fixture(scope="session")
 def shared() -> pathlib.Path:
     """The optional folder `shared` beside the checkout: public vocabularies and the larger reference values."""
-    folder = TESTS.parent.parent / "shared"
-    if not folder.is_dir():
-        pytest.skip(f"needs the folder {folder}")
-    return folder
+    if not SHARED.is_dir():
+        pytest.skip(NOT_THERE)
+    return SHARED
 
 
 @pytest.fixture

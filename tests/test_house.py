@@ -28,6 +28,9 @@ SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
 MODULES = sorted(ROOT.glob("bert/**/*.py"))
 SOURCES = [*MODULES, *(ROOT / name for name in SCRIPTS), *sorted(ROOT.glob("examples/**/*.py"))]
 MACHINE_PATHS = re.compile(r"/(?:home|root|work|Users|tmp|opt)/\w")
+# `docs/parity.md 6.9 to 6.11`, `docs/parity.md 4 and 8`, `docs/parity.md 2, 3`: the numbers behind the name.
+# A line may end between them, in a comment too.
+PARITY_CITATION = re.compile(r"docs/parity\.md((?:(?:,|\s+and|\s+to)?\s+(?:# )?\d+(?:\.\d+)?)+)")
 REGISTRY_HOSTS = re.compile("pypi" r"\.org|files\.python" r"hosted|huggingface" r"\.co", re.IGNORECASE)
 
 
@@ -141,6 +144,45 @@ def test_links_in_the_documents_lead_somewhere():
     for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
             assert "://" in target or (path.parent / target).exists(), f"{relative(path)}: {target}"
+
+
+def parity_sections() -> set[str]:
+    """Numbers that docs/parity.md can be cited by: of headings, as 6, and of the numbered items below them, as 6.10."""
+    found, heading = set(), None
+    for line in (ROOT / "docs" / "parity.md").read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"## (\d+)\. ", line):
+            heading = match.group(1)
+            found.add(heading)
+        elif match := re.match(r"(\d+)\. ", line):
+            found.add(f"{heading}.{match.group(1)}")
+    return found
+
+
+def parity_citations() -> dict[str, str]:
+    """Every number cited after the page's name, and a place that cites it. Of a range these are its two ends."""
+    cited = {}
+    for path in tracked_files():
+        if path.suffix not in (".py", ".md", ".sh", ".toml"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        for citation in PARITY_CITATION.finditer(text):
+            place = f"{relative(path)}:{text.count(chr(10), 0, citation.start()) + 1}"
+            cited |= dict.fromkeys(re.findall(r"\d+(?:\.\d+)?", citation.group(1)), place)
+    return cited
+
+
+def test_cited_sections_of_the_parity_page_exist():
+    cited, sections = parity_citations(), parity_sections()
+    assert {"6.10", "9"} <= cited.keys()
+    missing = {section: place for section, place in cited.items() if section not in sections}
+    assert not missing, f"docs/parity.md has no such section: {missing}"
+
+
+def test_the_origin_of_every_reference_value_is_told(golden):
+    told = (golden / "README.md").read_text(encoding="utf-8")
+    names = {path.name for path in golden.iterdir()} - {"README.md"}
+    missing = sorted(name for name in names if f"`{name}" not in told)
+    assert not missing, f"tests/golden/README.md says nothing of {missing}"
 
 
 def test_no_machine_paths_and_no_registry_hosts():

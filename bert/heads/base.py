@@ -21,8 +21,8 @@ from bert.config import BertConfig
 from bert.measures import Measure
 from bert.modeling import BertModel, initializer
 
-CLASSIFIER_STDDEV = 0.02  # the original's, whatever the config's initializer_range (docs/parity.md 9)
-CLASSIFIER_DROPOUT = 0.1  # on the pooled output, whatever the config's rates (docs/parity.md 9)
+CLASSIFIER_STDDEV = 0.02  # a new head starts as the original's, whatever initializer_range says (docs/parity.md 9)
+CLASSIFIER_DROPOUT = 0.1  # as the original trains its classifiers, whatever the config's rates (docs/parity.md 9)
 
 
 class Mean(NamedTuple):

@@ -100,7 +100,8 @@ class PretrainingModel(HeadedModel):
     def loss_terms(self, batch, outputs) -> dict[str, Mean]:
         ids, weights, next_sentence, real = self._targets(batch)
         return {
-            # A batch without any masked position must not divide by zero: docs/parity.md 9 gives the 1e-5.
+            # 1e-5, or a batch without masked positions would divide by 0; with another, losses are not the original's
+            # (docs/parity.md 9).
             "masked_lm_loss": weighted(cross_entropy(outputs["masked_lm_logits"], ids), weights, epsilon=1e-5),
             "next_sentence_loss": weighted(cross_entropy(outputs["next_sentence_logits"], next_sentence), real),
         }

@@ -13,7 +13,7 @@ from bert.pretraining_data.options import Options
 from bert.pretraining_data.plans import NOTHING
 from bert.tokenization import Vocabulary
 
-_RANDOM_DOCUMENT_TRIES = 10
+_RANDOM_DOCUMENT_TRIES = 10  # as in the original, or all later draws shift (docs/parity.md 6.7)
 
 
 class InstanceSampler:

@@ -19,10 +19,10 @@ from bert.tokenization import Tokenizer
 
 logger = logging.getLogger(__name__)
 
-FIRST_UNIQUE_ID = 1_000_000_000  # docs/parity.md 4
+FIRST_UNIQUE_ID = 1_000_000_000  # as in the original, whose record files can be read too (docs/parity.md 4)
 BATCH = 1000  # windows laid out at once
 LOG_EVERY = 1000  # examples
-SHOWN = 20  # examples shown in the log (docs/parity.md 3)
+SHOWN = 20  # examples whose windows the log shows, as the original's log does (docs/parity.md 3)
 
 
 @dataclasses.dataclass(frozen=True)
