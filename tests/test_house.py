@@ -24,6 +24,7 @@ LAYERS = (
     ("bert.cli", "bert.flags", "bert.training"),
     ("bert.runs",),
     ("bert.commands",),
+    ("bert.__main__",),
 )
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
 MODULES = sorted(ROOT.glob("bert/**/*.py"))
