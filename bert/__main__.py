@@ -1,7 +1,7 @@
 """`bert COMMAND --flag=value ...`, which is also `python -m bert COMMAND ...`.
 
-A command is a module of `bert.commands` with `Settings` and `main`; its name is the module's. Nothing is listed here, so
-a new module is a new command. TensorFlow is imported by the command that runs, not on the way to it.
+A command is a module of `bert.commands` with `Settings` and `main`; its name is the module's. Nothing is listed here,
+so a new module is a new command. TensorFlow is imported by the command that runs, not on the way to it.
 """
 
 import difflib

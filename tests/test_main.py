@@ -1,4 +1,4 @@
-"""`bert COMMAND` and `python -m bert COMMAND`: the list of commands, a mistyped one, and the same help as the scripts'."""
+"""`bert COMMAND` and `python -m bert COMMAND`: the list, a mistyped command, the same help as the scripts."""
 
 import pathlib
 import subprocess

@@ -60,7 +60,7 @@ def wheel(tmp_path_factory) -> pathlib.Path:
     for path in ROOT.iterdir():
         if path.is_file():
             shutil.copy(path, source)
-    for folder in ("bert", "docs", "tests"):
+    for folder in ("bert", "docs", "tests"):  # what must not be in the wheel is there to be left out
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__", "golden"))
     pip("wheel", "--no-deps", *isolation(), "--wheel-dir", str(target), ".", folder=source)
     (path,) = target.iterdir()

@@ -1,4 +1,4 @@
-"""Fine-tunes BERT to answer questions about a text, as in SQuAD 1.1 and 2.0, and evaluates the answers.
+"""Fine-tunes BERT to answer questions about a text, as in SQuAD, evaluates it, and predicts.
 
     bert run_squad --train_file=$SQUAD_DIR/train-v1.1.json --predict_file=$SQUAD_DIR/dev-v1.1.json \\
         --vocab_file=$BERT_BASE_DIR/vocab.txt --bert_config_file=$BERT_BASE_DIR/bert_config.json \\
