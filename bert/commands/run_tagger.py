@@ -1,4 +1,4 @@
-"""Fine-tunes BERT to tag every word of a sentence: its part of speech, or the name it is part of.
+"""Fine-tunes BERT to tag every word of a sentence: its part of speech, or the name it is in.
 
     bert run_tagger --data_dir=$DATA_DIR --output_dir=output/names \\
         --vocab_file=$BERT_BASE_DIR/vocab.txt --bert_config_file=$BERT_BASE_DIR/bert_config.json \\
