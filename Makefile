@@ -23,7 +23,7 @@ demo: $(READY)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo/run.sh
 
 # A file that is touched last says that everything was installed, so the next call starts at once.
-$(READY): requirements.txt requirements-dev.txt
+$(READY): $(wildcard requirements*.txt)
 	@version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') || version="not there"; \
 	case "$$version" in 3.10|3.11|3.12|3.13) ;; *) \
 		echo "error: $(PYTHON) is $$version, expected Python 3.10 to 3.13; name another with PYTHON=..." >&2; exit 1;; esac; \

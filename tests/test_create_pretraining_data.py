@@ -199,5 +199,6 @@ def test_beam_missing_is_told(flags, tmp_path):
     result = start(flags | {"beam_runner": "DirectRunner"}, PYTHONPATH=str(tmp_path))
     assert result.returncode == 1
     assert result.stderr.endswith(
-        "error: --beam_runner: apache-beam is not installed (pip install -r requirements-beam.txt)\n"
+        "error: --beam_runner: apache-beam is not installed "
+        "(pip install 'bert[beam]', or in a checkout pip install -r requirements-beam.txt)\n"
     )

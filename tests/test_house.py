@@ -23,6 +23,7 @@ LAYERS = (
     ("bert.training",),
     ("bert.finetuning", "bert.pretraining"),
     ("bert.cli", "bert.commands"),
+    ("bert.__main__",),
 )
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
 MODULES = sorted(ROOT.glob("bert/**/*.py"))

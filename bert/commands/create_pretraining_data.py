@@ -1,6 +1,6 @@
 """Turns text into pre-training records: sentence pairs with hidden pieces, as TFRecord files.
 
-    python create_pretraining_data.py --input_file=sample_text.txt --output_file=sample.tfrecord \\
+    bert create_pretraining_data --input_file=sample_text.txt --output_file=sample.tfrecord \\
         --vocab_file=$BERT_BASE_DIR/vocab.txt
 
 The input holds a sentence a line and a blank line between documents. The same flags make the same records in the

@@ -1,6 +1,6 @@
 """Fine-tunes BERT on sentences or pairs of sentences, evaluates it, and predicts.
 
-    python run_classifier.py --task_name=MRPC --data_dir=$GLUE_DIR/MRPC --output_dir=output/mrpc \\
+    bert run_classifier --task_name=MRPC --data_dir=$GLUE_DIR/MRPC --output_dir=output/mrpc \\
         --vocab_file=$BERT_BASE_DIR/vocab.txt --bert_config_file=$BERT_BASE_DIR/bert_config.json \\
         --init_checkpoint=$BERT_BASE_DIR/bert_model.ckpt --do_train=true --do_eval=true \\
         --max_seq_length=128 --train_batch_size=32 --learning_rate=2e-5 --num_train_epochs=3.0

@@ -1,6 +1,6 @@
 """Pre-trains BERT on the records of create_pretraining_data.py: masked LM and next sentence.
 
-    python run_pretraining.py --input_file=output/examples.tfrecord --output_dir=output/pretraining \\
+    bert run_pretraining --input_file=output/examples.tfrecord --output_dir=output/pretraining \\
         --bert_config_file=$BERT_BASE_DIR/bert_config.json --init_checkpoint=$BERT_BASE_DIR/bert_model.ckpt \\
         --do_train=True --do_eval=True --num_train_steps=20 --num_warmup_steps=10 --learning_rate=2e-5
 

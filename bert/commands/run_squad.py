@@ -1,6 +1,6 @@
-"""Fine-tunes BERT to answer questions about a text (SQuAD 1.1 and 2.0), predicts, and evaluates the predictions.
+"""Fine-tunes BERT to answer questions about a text, as in SQuAD, evaluates it, and predicts.
 
-    python run_squad.py --train_file=$SQUAD_DIR/train-v1.1.json --predict_file=$SQUAD_DIR/dev-v1.1.json \\
+    bert run_squad --train_file=$SQUAD_DIR/train-v1.1.json --predict_file=$SQUAD_DIR/dev-v1.1.json \\
         --vocab_file=$BERT_BASE_DIR/vocab.txt --bert_config_file=$BERT_BASE_DIR/bert_config.json \\
         --init_checkpoint=$BERT_BASE_DIR/bert_model.ckpt --output_dir=output/squad --do_train=true --do_predict=true \\
         --train_batch_size=12 --learning_rate=3e-5 --num_train_epochs=2.0 --max_seq_length=384 --doc_stride=128

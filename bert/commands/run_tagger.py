@@ -1,6 +1,6 @@
-"""Fine-tunes BERT to give every word of a sentence a tag, such as its part of speech or the name it is part of.
+"""Fine-tunes BERT to tag every word of a sentence: its part of speech, or the name it is in.
 
-    python run_tagger.py --data_dir=$DATA_DIR --output_dir=output/names \\
+    bert run_tagger --data_dir=$DATA_DIR --output_dir=output/names \\
         --vocab_file=$BERT_BASE_DIR/vocab.txt --bert_config_file=$BERT_BASE_DIR/bert_config.json \\
         --init_checkpoint=$BERT_BASE_DIR/bert_model.ckpt --do_lower_case=false --do_train=true --do_eval=true \\
         --do_predict=true --max_seq_length=128 --train_batch_size=32 --learning_rate=5e-5 --num_train_epochs=3.0

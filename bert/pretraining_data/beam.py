@@ -1,6 +1,6 @@
 """The streaming mode on an Apache Beam runner: the same blocks, the same records, on as many machines as there are.
 
-The package `apache-beam` is optional (requirements-beam.txt); only this module needs it.
+The package `apache-beam` is optional (the extra `beam`); only this module needs it.
 """
 
 import contextlib
@@ -26,7 +26,10 @@ try:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 except ImportError:
-    raise InputError("--beam_runner: apache-beam is not installed (pip install -r requirements-beam.txt)") from None
+    raise InputError(
+        "`beam_runner`: apache-beam is not installed "
+        "(pip install 'bert[beam]', or in a checkout pip install -r requirements-beam.txt)"
+    ) from None
 
 logger = logging.getLogger(__name__)
 

@@ -78,8 +78,11 @@ def _segmenter(name: str) -> Callable[[str], Sequence[str]] | None:
     if name == "spaces":
         return functools.partial(re.findall, r"\s+|\S+")
     try:
-        import jieba  # optional: only this segmenter needs it
+        import jieba  # the extra `chinese`: only this segmenter needs it
     except ImportError:
-        raise InputError("--segmenter=jieba: the package jieba is not installed (pip install jieba)") from None
+        raise InputError(
+            "`segmenter` is jieba, but the package jieba is not installed "
+            "(pip install 'bert[chinese]', or in a checkout pip install -r requirements-chinese.txt)"
+        ) from None
     jieba.setLogLevel("WARNING")
     return jieba.lcut
