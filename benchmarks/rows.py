@@ -57,7 +57,4 @@ def _random(config: BertConfig, count: int, length: int, draw: np.random.Generat
 
 def _write(folder: pathlib.Path, name: str, kind: records.RecordKind, columns: dict[str, np.ndarray]) -> None:
     np.savez(folder / f"{name}.npz", **columns)
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    records.write(
-        str(folder / f"{name}.tfrecord"), (kind.serialize(dict(zip(columns, row, strict=True))) for row in rows)
-    )
+    records.write_rows(str(folder / f"{name}.tfrecord"), kind, [columns])

@@ -8,11 +8,11 @@ import pathlib
 import tempfile
 
 import pytest
-import tensorflow as tf
 
-from bert import records, tasks
+from bert import tasks
 from bert.tasks import encoding
 from bert.tokenization import Tokenizer, Vocabulary
+from tests import commands
 
 HERE = pathlib.Path(__file__).parent
 CASES = {  # task folder: task name, max_seq_length, public vocabulary of the full comparison
@@ -35,8 +35,7 @@ def written(folder, case: str, split: str, tokenizer: Tokenizer) -> list[dict]:
     with tempfile.TemporaryDirectory() as output:
         path = f"{output}/records"
         encoding.write_records(path, examples, task.labels, tokenizer, max_seq_length)
-        parsed = [tf.train.Example.FromString(record).features.feature for record in records.read(path)]
-    return [{name: list(feature.int64_list.value) for name, feature in record.items()} for record in parsed]
+        return commands.read_records(path)
 
 
 def differing(expected: list[dict], found: list[dict]) -> int:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bert import records
 from bert.errors import InputError
+from bert.records import parsing
 from bert.tasks import InputExample, encoding, label_kinds
 from bert.tokenization import Tokenizer, Vocabulary
 
@@ -108,7 +109,7 @@ def test_several_labels_and_numbers_go_into_records_of_their_own(tokenizer, tmp_
     labels = LABELS if kind.has_classes else ()
     assert encoding.encode(examples, labels, tokenizer, 4, kind).label_ids.tolist() == ids
     encoding.write_records(str(tmp_path / "out"), examples, labels, tokenizer, 4, pad_to_multiple=5, kind=kind)
-    kind.record_kind.check_all([str(tmp_path / "out")], {"S": 4, "C": len(labels), "V": len(TOKENS), "T": 2})
+    parsing.check_all(kind.record_kind, [str(tmp_path / "out")], {"S": 4, "C": len(labels), "V": len(TOKENS), "T": 2})
     written = [tf.train.Example.FromString(record).features.feature for record in records.read(str(tmp_path / "out"))]
     assert [list(getattr(row["label_ids"], stored).value) for row in written] == [*ids, [0] * len(ids[0])]
     assert [row["is_real_example"].int64_list.value[0] for row in written] == [1, 1, 1, 1, 0]

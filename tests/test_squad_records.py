@@ -8,11 +8,11 @@ import pathlib
 import tempfile
 
 import pytest
-import tensorflow as tf
 
 from bert import records
 from bert.tasks.squad import examples, windows
 from bert.tokenization import Tokenizer, Vocabulary
+from tests import commands
 
 HERE = pathlib.Path(__file__).parent
 CASES = {  # records: questions, whether for training, max_seq_length, doc_stride, max_query_length
@@ -43,8 +43,7 @@ def written(path: pathlib.Path, case: str, tokenizer: Tokenizer) -> list[dict]:
     kind = records.SQUAD_TRAINING if CASES[case][1] else records.SQUAD_PREDICTION
     with tempfile.TemporaryDirectory() as output:
         windows.write_records(f"{output}/records", built(path, case, tokenizer), kind)
-        parsed = [tf.train.Example.FromString(record).features.feature for record in records.read(f"{output}/records")]
-    return [{name: list(feature.int64_list.value) for name, feature in record.items()} for record in parsed]
+        return commands.read_records(f"{output}/records")
 
 
 def expanded(golden: dict, vocabulary: Vocabulary, max_seq_length: int) -> list[dict]:

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from bert import records
+from bert.records import parsing
 from bert.tasks.tagging import conll, windows
 from bert.tokenization import Tokenizer, Vocabulary
 
@@ -108,12 +109,12 @@ def test_records_hold_the_features(tmp_path, tokenizer):
     built = build(tmp_path, tokenizer, "jim B-PER\nhenson I-PER\nwas O\n" * 20 + "\na O\n", 10)
     path = str(tmp_path / "records")
     windows.write_records(path, built)
-    records.TAGGING.check_all([path], {"S": 10, "C": 3, "V": len(VOCABULARY), "T": 2})
-    parsed = [tf.train.Example.FromString(record).features.feature for record in records.read(path)]
+    parsing.check_all(records.TAGGING, [path], {"S": 10, "C": 3, "V": len(VOCABULARY), "T": 2})
+    found = [tf.train.Example.FromString(record).features.feature for record in records.read(path)]
     expected = built.features(0, len(built))
-    assert len(parsed) == len(built) > 10
+    assert len(found) == len(built) > 10
     for name, values in expected.items():
-        assert [list(one[name].int64_list.value) for one in parsed] == values.reshape(len(built), -1).tolist()
+        assert [list(one[name].int64_list.value) for one in found] == values.reshape(len(built), -1).tolist()
     assert expected["label_weights"].sum() == 61
 
 

@@ -89,7 +89,7 @@ def write_records(
     lengths = []
     padding = -len(examples) % pad_to_multiple
 
-    def serialized() -> Iterator[bytes]:
+    def batches() -> Iterator[dict[str, np.ndarray]]:
         for start in range(0, len(examples), BATCH):
             if start % LOG_EVERY == 0:
                 logger.info("Writing example %d of %d", start, len(examples))
@@ -98,11 +98,11 @@ def write_records(
             lengths.append(batch.lengths)
             if start == 0:
                 _show(part, batch, tokenizer)
-            yield from _serialize(batch, kind)
+            yield _columns(batch)
         width = kind.ids([None], labels).shape[1]
-        yield from _serialize(padding_batch(padding, max_seq_length, width), kind)
+        yield _columns(padding_batch(padding, max_seq_length, width))
 
-    records.write(path, serialized())
+    records.write_rows(path, kind.record_kind, batches())
     return Statistics(
         examples=len(examples),
         padding=padding,
@@ -189,16 +189,8 @@ def check_room(max_seq_length: int, has_pair: bool) -> None:
         raise InputError(f"--max_seq_length is {max_seq_length}, too short for {layout}, expected at least {needed}")
 
 
-def _serialize(batch: EncodedBatch, kind: LabelKind) -> Iterator[bytes]:
-    columns = {
-        "input_ids": batch.input_ids.tolist(),
-        "input_mask": batch.input_mask.tolist(),
-        "segment_ids": batch.segment_ids.tolist(),
-        "label_ids": batch.label_ids.tolist(),
-        "is_real_example": batch.is_real_example[:, None].tolist(),
-    }
-    for row in zip(*columns.values(), strict=True):
-        yield kind.record_kind.serialize(dict(zip(columns, row, strict=True)))
+def _columns(batch: EncodedBatch) -> dict[str, np.ndarray]:
+    return {**vars(batch), "is_real_example": batch.is_real_example[:, None]}
 
 
 def _show(examples: Sequence[InputExample], batch: EncodedBatch, tokenizer: Tokenizer) -> None:

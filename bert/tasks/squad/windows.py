@@ -249,10 +249,9 @@ def _answer_pieces(documents: EncodedDocuments, document: int, example: Example,
 
 def write_records(path: str, windows: Windows, kind: records.RecordKind) -> None:
     """Writes the windows, in order, to a TFRecord file of records.SQUAD_TRAINING or SQUAD_PREDICTION, atomically."""
-    names = [feature.name for feature in kind.features]
     told = -1
 
-    def serialized() -> Iterator[bytes]:
+    def batches() -> Iterator[dict[str, np.ndarray]]:
         nonlocal told
         for start in range(0, len(windows), BATCH):
             chosen = np.arange(start, min(start + BATCH, len(windows)))
@@ -261,12 +260,10 @@ def write_records(path: str, windows: Windows, kind: records.RecordKind) -> None
             if example // LOG_EVERY > told:
                 told = example // LOG_EVERY
                 logger.info("Writing example %d of %d", example, len(windows.examples))
-            columns = [features[name].reshape(len(chosen), -1).tolist() for name in names]
-            for row in zip(*columns, strict=True):
-                yield kind.serialize(dict(zip(names, row, strict=True)))
+            yield {name: values.reshape(len(chosen), -1) for name, values in features.items()}
 
     _show(windows, kind)
-    records.write(path, serialized())
+    records.write_rows(path, kind, batches())
 
 
 def _show(windows: Windows, kind: records.RecordKind) -> None:

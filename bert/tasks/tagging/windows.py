@@ -155,19 +155,16 @@ def encode_words(words: Sequence[str], tokenizer: Tokenizer) -> tuple[np.ndarray
 
 def write_records(path: str, windows: Windows) -> None:
     """Writes the windows, in order, to a TFRecord file of records.TAGGING, atomically."""
-    names = [feature.name for feature in records.TAGGING.features]
 
-    def serialized() -> Iterator[bytes]:
+    def batches() -> Iterator[dict[str, np.ndarray]]:
         for begin in range(0, len(windows), BATCH):
             logger.info("Writing row %d of %d", begin, len(windows))
             end = min(begin + BATCH, len(windows))
             features = windows.features(begin, end)
-            columns = [features[name].reshape(end - begin, -1).tolist() for name in names]
-            for row in zip(*columns, strict=True):
-                yield records.TAGGING.serialize(dict(zip(names, row, strict=True)))
+            yield {name: values.reshape(end - begin, -1) for name, values in features.items()}
 
     _show(windows)
-    records.write(path, serialized())
+    records.write_rows(path, records.TAGGING, batches())
 
 
 def _show(windows: Windows) -> None:
