@@ -7,7 +7,7 @@ import numpy as np
 from bert import records, runs, tasks
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.tasks import encoding
+from bert.tasks.encoding import ClassificationRows
 
 
 def write_static(folder: pathlib.Path, config: BertConfig, count: int, length: int, seed: int) -> None:
@@ -41,10 +41,9 @@ def write_mrpc(
     if len(examples) < count:
         raise InputError(f"--mrpc_dir={mrpc_dir}: train.tsv has {len(examples)} rows, --mrpc_batches asks for {count}")
     drawn = [examples[i] for i in np.random.default_rng(seed).permutation(len(examples))[:count]]
-    encoded = encoding.encode(drawn, task.labels, runs.read_tokenizer(vocab_file, True, config), length)
-    columns = {name: getattr(encoded, name) for name in ("input_ids", "input_mask", "segment_ids", "label_ids")}
-    columns["is_real_example"] = encoded.is_real_example[:, np.newaxis]
-    _write(folder, "mrpc", records.CLASSIFIER, columns)
+    rows = ClassificationRows(drawn, task.labels, runs.read_tokenizer(vocab_file, True, config), length)
+    columns = {name: values.astype(np.int32) for name, values in rows.features(0, count).items()}
+    _write(folder, "mrpc", rows.record_kind, columns)
 
 
 def _random(config: BertConfig, count: int, length: int, draw: np.random.Generator) -> dict[str, np.ndarray]:

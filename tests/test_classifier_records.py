@@ -10,7 +10,8 @@ import tempfile
 import pytest
 
 from bert import tasks
-from bert.tasks import encoding
+from bert.records import rows
+from bert.tasks.encoding import ClassificationRows
 from bert.tokenization import Tokenizer, Vocabulary
 from tests import commands
 
@@ -34,7 +35,7 @@ def written(folder, case: str, split: str, tokenizer: Tokenizer) -> list[dict]:
     examples = task.examples(str(folder / f"{case}_in"), split)
     with tempfile.TemporaryDirectory() as output:
         path = f"{output}/records"
-        encoding.write_records(path, examples, task.labels, tokenizer, max_seq_length)
+        rows.write(path, ClassificationRows(examples, task.labels, tokenizer, max_seq_length))
         return commands.read_records(path)
 
 

@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from bert import records
+from bert.records import rows
 from bert.tasks.squad import examples, windows
 from bert.tokenization import Tokenizer, Vocabulary
 from tests import commands
@@ -29,20 +29,19 @@ FULL = {  # the same in the reference folder
 }
 
 
-def built(path: pathlib.Path, case: str, tokenizer: Tokenizer) -> windows.Windows:
+def built(path: pathlib.Path, case: str, tokenizer: Tokenizer) -> windows.QuestionWindows:
     name, training, *lengths = CASES[case]
     if training:
         found = examples.read_training(str(path), with_impossible=name == "v2")
     else:
         found = examples.read_prediction(str(path))
-    return windows.build(found, tokenizer, *lengths)
+    return windows.build(found, tokenizer, *lengths, with_answers=training)
 
 
 def written(path: pathlib.Path, case: str, tokenizer: Tokenizer) -> list[dict]:
     """The features of every record that our code writes for a case, read back from the file."""
-    kind = records.SQUAD_TRAINING if CASES[case][1] else records.SQUAD_PREDICTION
     with tempfile.TemporaryDirectory() as output:
-        windows.write_records(f"{output}/records", built(path, case, tokenizer), kind)
+        rows.write(f"{output}/records", built(path, case, tokenizer))
         return commands.read_records(f"{output}/records")
 
 

@@ -206,24 +206,18 @@ def check_pairs(settings: Settings, config, examples) -> None:
 def encode_split(settings: Settings, trainer, task, examples, tokenizer, split: str):
     """Writes a split's records to the output folder and returns them as a RecordSet."""
     from bert.input_pipeline import RecordSet
-    from bert.tasks import encoding
+    from bert.records import rows
+    from bert.tasks.encoding import ClassificationRows
 
     names = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
     batch_sizes = {"train": 1, "dev": settings.eval_batch_size, "test": settings.predict_batch_size}
     path = os.path.join(trainer.output_dir, names[split])
-    statistics = encoding.write_records(
-        path,
-        examples,
-        task.labels,
-        tokenizer,
-        settings.max_seq_length,
-        pad_to_multiple=batch_sizes[split] if settings.use_tpu else 1,
-        kind=task.label_kind,
-    )
-    for line in statistics.describe(trainer.model.config.max_position_embeddings):
+    built = ClassificationRows(examples, task.labels, tokenizer, settings.max_seq_length, task.label_kind)
+    rows.write(path, built, padding=-len(built) % batch_sizes[split] if settings.use_tpu else 0)
+    for line in built.describe(trainer.model.config.max_position_embeddings):
         logger.info(line)
     sizes = {"S": settings.max_seq_length, "C": len(task.labels)}
-    return RecordSet(task.label_kind.record_kind, (path,), sizes)
+    return RecordSet(built.record_kind, (path,), sizes)
 
 
 def evaluate(trainer, evaluation, judge) -> None:

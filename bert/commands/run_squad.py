@@ -105,17 +105,17 @@ def main(settings: Settings) -> None:
 
 def encode(settings: Settings, output_dir: str, examples, tokenizer, name: str):
     """Lays the windows and writes them to train.tf_record or eval.tf_record; returns them and the RecordSet."""
-    from bert import records
     from bert.input_pipeline import RecordSet
+    from bert.records import rows
     from bert.tasks.squad import windows
 
     path = os.path.join(output_dir, f"{name}.tf_record")
-    kind = records.SQUAD_TRAINING if name == "train" else records.SQUAD_PREDICTION
-    built = windows.build(examples, tokenizer, settings.max_seq_length, settings.doc_stride, settings.max_query_length)
-    windows.write_records(path, built, kind)
-    for line in built.describe():
+    lengths = settings.max_seq_length, settings.doc_stride, settings.max_query_length
+    built = windows.build(examples, tokenizer, *lengths, with_answers=name == "train")
+    rows.write(path, built)
+    for line in built.describe(0):
         logger.info(line)
-    return built, RecordSet(kind, (path,), {"S": settings.max_seq_length})
+    return built, RecordSet(built.record_kind, (path,), {"S": settings.max_seq_length})
 
 
 def predict(trainer, settings: Settings, windows, record_set) -> dict:

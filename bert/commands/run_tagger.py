@@ -138,16 +138,15 @@ def find_order(settings: Settings, task):
 
 def encode_split(settings: Settings, output_dir: str, built, split: str):
     """Writes a split's records to the output folder and returns them as a RecordSet."""
-    from bert import records
     from bert.input_pipeline import RecordSet
-    from bert.tasks.tagging import windows
+    from bert.records import rows
 
     names = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
     path = os.path.join(output_dir, names[split])
-    windows.write_records(path, built)
-    for line in built.describe():
+    rows.write(path, built)
+    for line in built.describe(0):
         logger.info(line)
-    return RecordSet(records.TAGGING, (path,), {"S": settings.max_seq_length, "C": len(built.labels)})
+    return RecordSet(built.record_kind, (path,), {"S": settings.max_seq_length, "C": len(built.labels)})
 
 
 def scores_of(batches, built):

@@ -13,7 +13,7 @@ import numpy as np
 
 from bert import files
 from bert.tasks.squad.projection import joined, project
-from bert.tasks.squad.windows import Windows
+from bert.tasks.squad.windows import QuestionWindows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,9 @@ class _Spans:
     end_logit: np.ndarray
 
 
-def answer(windows: Windows, example: int, start_logits: Sequence, end_logits: Sequence, options: Options) -> Answers:
+def answer(
+    windows: QuestionWindows, example: int, start_logits: Sequence, end_logits: Sequence, options: Options
+) -> Answers:
     """The answers to one question. `start_logits[w]`, `end_logits[w]`: float32 [S] (or fewer) of each window w.
 
     The N best starts and the N best ends of each window are paired. A pair counts if both lie in the document, the
@@ -89,7 +91,9 @@ def answer(windows: Windows, example: int, start_logits: Sequence, end_logits: S
     return Answers(text, best.text, n_best, odds)
 
 
-def _spans(windows: Windows, window: int, start_logits: np.ndarray, end_logits: np.ndarray, options: Options) -> _Spans:
+def _spans(
+    windows: QuestionWindows, window: int, start_logits: np.ndarray, end_logits: np.ndarray, options: Options
+) -> _Spans:
     starts = _largest(start_logits, options.n_best_size)  # [N]
     ends = _largest(end_logits, options.n_best_size)
     offset, size = windows.offset[window], windows.size[window]
@@ -126,7 +130,7 @@ def _null(own: np.ndarray, start_logits: Sequence, end_logits: Sequence) -> Cand
 
 
 def _different_texts(
-    windows: Windows, example: int, spans: _Spans, null: Candidate | None, options: Options
+    windows: QuestionWindows, example: int, spans: _Spans, null: Candidate | None, options: Options
 ) -> list[Candidate]:
     """The best candidates, `null` among them, each text once."""
     scores = spans.start_logit + spans.end_logit
@@ -145,7 +149,7 @@ def _different_texts(
     return list(chosen.values())
 
 
-def _text(windows: Windows, example: int, spans: _Spans, place: int, options: Options) -> str:
+def _text(windows: QuestionWindows, example: int, spans: _Spans, place: int, options: Options) -> str:
     window, start, end = spans.window[place], spans.start[place], spans.end[place]
     document, first = windows.document[window], windows.first[window]
     ids = windows.documents.pieces[document][first + start : first + end + 1]
