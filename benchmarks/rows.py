@@ -7,7 +7,7 @@ import numpy as np
 from bert import records, tasks
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.tasks import encoding
+from bert.tasks.encoding import ClassificationRows
 from bert.training import run
 
 
@@ -42,10 +42,9 @@ def write_mrpc(
     if len(examples) < count:
         raise InputError(f"--mrpc_dir={mrpc_dir}: train.tsv has {len(examples)} rows, --mrpc_batches asks for {count}")
     drawn = [examples[i] for i in np.random.default_rng(seed).permutation(len(examples))[:count]]
-    encoded = encoding.encode(drawn, task.labels, run.read_tokenizer(vocab_file, True, config), length)
-    columns = {name: getattr(encoded, name) for name in ("input_ids", "input_mask", "segment_ids", "label_ids")}
-    columns["is_real_example"] = encoded.is_real_example[:, np.newaxis]
-    _write(folder, "mrpc", records.CLASSIFIER, columns)
+    rows = ClassificationRows(drawn, task.labels, run.read_tokenizer(vocab_file, True, config), length)
+    columns = {name: values.astype(np.int32) for name, values in rows.features(0, count).items()}
+    _write(folder, "mrpc", rows.record_kind, columns)
 
 
 def _random(config: BertConfig, count: int, length: int, draw: np.random.Generator) -> dict[str, np.ndarray]:
@@ -58,7 +57,4 @@ def _random(config: BertConfig, count: int, length: int, draw: np.random.Generat
 
 def _write(folder: pathlib.Path, name: str, kind: records.RecordKind, columns: dict[str, np.ndarray]) -> None:
     np.savez(folder / f"{name}.npz", **columns)
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    records.write(
-        str(folder / f"{name}.tfrecord"), (kind.serialize(dict(zip(columns, row, strict=True))) for row in rows)
-    )
+    records.write_rows(str(folder / f"{name}.tfrecord"), kind, [columns])

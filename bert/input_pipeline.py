@@ -16,7 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from bert.errors import InputError
-from bert.records import RecordKind
+from bert.records import RecordKind, count, parsing
+from bert.records.lengths import LengthSummary
 
 logger = logging.getLogger(__name__)
 
@@ -36,29 +37,36 @@ class RecordSet:
     sizes: Mapping[str, int]
 
     def check(self) -> None:
-        """Raises InputError if no file holds a record, or a file's first is not of this kind and these sizes."""
-        empty = [path for path in self.paths if not self.kind.check_first(path, self.sizes)]
+        """Raises InputError if no file holds a record, or a file's first is not of this kind and these sizes.
+
+        So does a file that is cut off, or in which a length is damaged.
+        """
+        empty = [path for path in self.paths if not parsing.check_first(self.kind, path, self.sizes)]
         if len(empty) == len(self.paths):
             where = ", ".join(empty[:3])
             raise InputError(f"{where}: no record in {len(empty)} file(s), expected {self.kind.name} records")
         for path in empty:
             logger.warning("%s holds no record.", path)
+        _ = self.count
+
+    @property
+    def _sound_paths(self) -> list[str]:
+        """The files, once it is known that TensorFlow can read them: a damaged length would crash it."""
+        _ = self.count
+        return list(self.paths)
 
     @functools.cached_property
     def count(self) -> int:
-        """Number of records, by reading all of them. Raises InputError for a damaged one."""
-        counted = tf.data.TFRecordDataset(list(self.paths)).batch(1024)
-        with self.faults_named():
-            return int(counted.reduce(tf.constant(0, tf.int64), lambda total, rows: total + tf.size(rows, tf.int64)))
+        """Number of records, from their headers alone. Raises InputError where a file is damaged or cut off."""
+        return sum(map(count, self.paths))
 
     def statistics(self) -> list[str]:
         """Lines for the start block: lengths and, where the kind has one, the label histogram, of the first records."""
-        rows = tf.data.TFRecordDataset(list(self.paths)).take(SAMPLE).batch(1024)
+        rows = tf.data.TFRecordDataset(self._sound_paths).take(SAMPLE).batch(1024)
         with self.faults_named():
-            batches = [self.kind.parse(serialized, self.sizes) for serialized in rows]
+            batches = [parsing.parse(self.kind, serialized, self.sizes) for serialized in rows]
         lengths = np.concatenate([batch["input_mask"].numpy().sum(axis=1) for batch in batches])
-        p50, p95, p99 = np.percentile(lengths, [50, 95, 99], method="higher")
-        lines = [f"Lengths of the first {len(lengths)} records: p50 {p50}, p95 {p95}, p99 {p99}"]
+        lines = [f"Lengths of the first {len(lengths)} records: {LengthSummary.of(lengths)}"]
         for name in ("next_sentence_labels", "label_ids"):
             if name in batches[0]:
                 labels, counts = np.unique(np.concatenate([batch[name] for batch in batches]), return_counts=True)
@@ -75,7 +83,7 @@ class RecordSet:
     def rows(self, order: tf.Tensor | None = None) -> tf.data.Dataset:
         """All rows as (record, serialized); files in the `order` given, int64 indices into `paths`, or as listed."""
         order = tf.range(len(self.paths), dtype=tf.int64) if order is None else order
-        paths = tf.constant(list(self.paths))
+        paths = tf.constant(self._sound_paths)
 
         def file_rows(index):
             numbers = tf.data.Dataset.range(index * RECORDS_PER_FILE, (index + 1) * RECORDS_PER_FILE)
@@ -90,7 +98,7 @@ class RecordSet:
             yield
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
             logger.info("A record is wrong; looking for it in %d file(s).", len(self.paths))
-            self.kind.check_all(self.paths, self.sizes)
+            parsing.check_all(self.kind, self.paths, self.sizes)
             raise  # it was not a record
 
 
@@ -149,7 +157,7 @@ def _epoch_rows(record_set: RecordSet, epoch: tf.Tensor, seed: int) -> tf.data.D
 
 
 def _parse(record_set: RecordSet, record: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-    batch = record_set.kind.parse(serialized, record_set.sizes)
+    batch = parsing.parse(record_set.kind, serialized, record_set.sizes)
     real = batch.get("is_real_example")
     ones = tf.ones_like(serialized, tf.float32) if real is None else tf.cast(real[:, 0], tf.float32)
     return {**batch, "is_real_example": ones, "record": record}
@@ -181,7 +189,7 @@ def _fill(batch: dict, batch_size: int) -> dict:
 
 def _finish(batches: tf.data.Dataset, record_set: RecordSet, cut: bool) -> tf.data.Dataset:
     if cut:
-        long = [feature.name for feature in record_set.kind.features if feature.length == "S"]
+        long = record_set.kind.long_features
         batches = batches.map(lambda batch: cut_to_longest(batch, long), num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA

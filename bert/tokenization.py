@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from bert import files
+from bert import files, unicode_ranges
 from bert.errors import InputError
 
 SPECIAL_TOKENS = ("[CLS]", "[SEP]", "[UNK]", "[MASK]")
@@ -31,10 +31,7 @@ _TEXTS_PER_CALL = 2048
 _DELETED = r"\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}\p{Cf}\x{FFFD}"
 _CLEAN = rf"[^{_DELETED}\p{{Cs}}]*"  # only valid UTF-8 matches; RE2 by itself takes surrogates for valid
 _ASCII_PUNCTUATION = r"!-/:-@\[-`{-~"
-_CHINESE = (
-    r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}"
-    r"\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}\x{2F800}-\x{2FA1F}"
-)
+_CHINESE = unicode_ranges.for_re2(unicode_ranges.CHINESE)
 # One character that ends a word: white space, punctuation, a Chinese character.
 _WORD_BREAK = rf"[\t\n\r\p{{Z}}\p{{P}}{_ASCII_PUNCTUATION}{_CHINESE}]"
 # Rows that need lower-casing at most: printable ASCII in words of ordinary length.

@@ -7,7 +7,10 @@ import json
 import pathlib
 from typing import NamedTuple
 
+import numpy as np
+
 from bert import cli, records
+from bert.records import parsing
 
 TESTS = pathlib.Path(__file__).parent
 VOCABULARY = TESTS / "golden" / "vocab_small.txt"
@@ -73,8 +76,14 @@ def golden_rows(name: str) -> list[dict]:
 
 
 def write_records(path: pathlib.Path, rows: list[dict], kind: records.RecordKind = records.PRETRAINING) -> str:
-    records.write(str(path), map(kind.serialize, rows))
+    batches = ({name: np.array([values]) for name, values in row.items()} for row in rows)
+    records.write_rows(str(path), kind, batches)
     return str(path)
+
+
+def read_records(path: pathlib.Path | str) -> list[dict[str, list]]:
+    """The records of a file as dicts of lists, of any kind."""
+    return [parsing.values_of(record) for record in records.read(str(path))]
 
 
 def listing(folder: pathlib.Path) -> dict[str, bytes]:

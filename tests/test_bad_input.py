@@ -9,9 +9,12 @@ import pathlib
 import shutil
 import types
 
+import numpy as np
 import pytest
 
 from bert import input_pipeline, records
+from bert.records.frames import frame
+from bert.records.serialization import serialize
 from bert.tokenization import SPECIAL_TOKENS
 from tests import commands
 
@@ -158,7 +161,7 @@ def first_record(**changes):
 
 
 def serialized(*rows: bytes):
-    return lambda given: records.write(given.input_file, rows) and None
+    return file("records", b"".join(frame(rows)))
 
 
 def half(content: bytes) -> bytes:
@@ -175,9 +178,11 @@ def download(model: str, do_lower_case: bool):
     return flags(init_checkpoint=f"/models/{model}/bert_model.ckpt", do_lower_case=do_lower_case)
 
 
-CLASSIFIER_RECORD = records.CLASSIFIER.serialize(
-    {name: [0] * 32 for name in ("input_ids", "input_mask", "segment_ids")} | {"label_ids": [0], "is_real_example": [1]}
-)
+CLASSIFIER_RECORD = serialize(
+    records.CLASSIFIER,
+    {name: np.zeros([1, 32], int) for name in ("input_ids", "input_mask", "segment_ids")}
+    | {name: np.zeros([1, 1], int) for name in ("label_ids", "is_real_example")},
+)[0]
 CONFIG = "bert_config.json"
 
 COMMON = [

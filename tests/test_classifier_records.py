@@ -8,11 +8,12 @@ import pathlib
 import tempfile
 
 import pytest
-import tensorflow as tf
 
-from bert import records, tasks
-from bert.tasks import encoding
+from bert import tasks
+from bert.records import rows
+from bert.tasks.encoding import ClassificationRows
 from bert.tokenization import Tokenizer, Vocabulary
+from tests import commands
 
 HERE = pathlib.Path(__file__).parent
 CASES = {  # task folder: task name, max_seq_length, public vocabulary of the full comparison
@@ -34,9 +35,8 @@ def written(folder, case: str, split: str, tokenizer: Tokenizer) -> list[dict]:
     examples = task.examples(str(folder / f"{case}_in"), split)
     with tempfile.TemporaryDirectory() as output:
         path = f"{output}/records"
-        encoding.write_records(path, examples, task.labels, tokenizer, max_seq_length)
-        parsed = [tf.train.Example.FromString(record).features.feature for record in records.read(path)]
-    return [{name: list(feature.int64_list.value) for name, feature in record.items()} for record in parsed]
+        rows.write(path, ClassificationRows(examples, task.labels, tokenizer, max_seq_length))
+        return commands.read_records(path)
 
 
 def differing(expected: list[dict], found: list[dict]) -> int:

@@ -15,6 +15,7 @@ import pytest
 import create_pretraining_data as command
 from bert import cli, options, records
 from bert.errors import InputError
+from bert.records import parsing
 
 ROOT = pathlib.Path(__file__).parent.parent
 KINDS = {"string": str, "int": int, "float": float, "bool": bool}
@@ -138,7 +139,7 @@ def test_a_failure_while_writing_leaves_nothing(flags, out, monkeypatch):
 def test_smallest_length_works(flags, out):
     run(flags | {"max_seq_length": 5, "short_seq_prob": 1, "masked_lm_prob": 0})
     first = next(records.read(str(out / "records")))
-    parsed = records.PRETRAINING.parse([first], {"S": 5, "P": 20})
+    parsed = parsing.parse(records.PRETRAINING, [first], {"S": 5, "P": 20})
     assert parsed["input_mask"].numpy().tolist() == [[1] * 5]
     assert parsed["masked_lm_weights"].numpy().sum() == 1  # never none (docs/parity.md 6.9)
 

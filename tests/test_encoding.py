@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from bert import records
 from bert.errors import InputError
+from bert.records import parsing, rows
 from bert.tasks import InputExample, encoding, label_kinds
+from bert.tasks.encoding import ClassificationRows
 from bert.tokenization import Tokenizer, Vocabulary
+from tests import commands
 
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "##x"]
 LABELS = ("no", "yes")
@@ -22,17 +25,18 @@ def tokenizer() -> Tokenizer:
     return Tokenizer(Vocabulary(TOKENS), do_lower_case=True)
 
 
-def rows(batch: encoding.EncodedBatch) -> list[tuple[str, str]]:
+def encoded(tokenizer, max_seq_length, *texts) -> dict[str, np.ndarray]:
+    examples = [InputExample("g", *pair) for pair in texts]
+    return ClassificationRows(examples, LABELS, tokenizer, max_seq_length).features(0, len(examples))
+
+
+def read(batch: dict[str, np.ndarray]) -> list[tuple[str, str]]:
     """Each row of a batch as its tokens and its segments, both up to the last real position."""
-    sizes = batch.input_mask.sum(axis=1)
+    sizes = batch["input_mask"].sum(axis=1)
     return [
-        (" ".join(TOKENS[i] for i in ids[:size]), "".join(map(str, segments[:size])))
-        for ids, segments, size in zip(batch.input_ids, batch.segment_ids, sizes, strict=True)
+        (" ".join(TOKENS[i] for i in ids[:size]), "".join(map(str, segments[:size].astype(int))))
+        for ids, segments, size in zip(batch["input_ids"], batch["segment_ids"], sizes, strict=True)
     ]
-
-
-def encoded(tokenizer, max_seq_length, *texts):
-    return encoding.encode([InputExample("g", *pair) for pair in texts], LABELS, tokenizer, max_seq_length)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +64,9 @@ def test_layout(tokenizer, max_seq_length, text_a, text_b, tokens, segments):
     # a long pair stands before it, so that a row cannot take its neighbour's WordPieces unseen
     texts = ("i j i j i j i j", None), (text_a, text_b), ("h h h h h h", None)
     batch = encoded(tokenizer, max_seq_length, *texts)
-    assert rows(batch)[1] == (tokens, segments)
-    assert not batch.input_ids[batch.input_mask == 0].any()
-    assert batch.input_ids.shape == (3, max_seq_length)
+    assert read(batch)[1] == (tokens, segments)
+    assert not batch["input_ids"][~batch["input_mask"]].any()
+    assert batch["input_ids"].shape == (3, max_seq_length)
 
 
 def popped(a: int, b: int, max_seq_length: int) -> tuple[int, int]:
@@ -85,15 +89,15 @@ def test_truncation_is_that_of_the_loop(a, b, max_seq_length):
 
 @pytest.mark.parametrize(("max_seq_length", "text_b", "least"), [(2, "b", 3), (1, None, 2), (1, "b", 3), (0, None, 2)])
 def test_a_length_without_room_names_the_flag(tokenizer, max_seq_length, text_b, least):
-    with pytest.raises(InputError, match=f"--max_seq_length is {max_seq_length}, .*expected at least {least}$"):
+    with pytest.raises(InputError, match=f"`max_seq_length` is {max_seq_length}, .*expected at least {least}$"):
         encoded(tokenizer, max_seq_length, ("a", text_b))
 
 
 def test_labels_become_ids_and_none_becomes_0(tokenizer):
     examples = [InputExample("g", "a", label=label) for label in ("yes", None, "no")]
-    assert encoding.encode(examples, LABELS, tokenizer, 4).label_ids.tolist() == [[1], [0], [0]]
+    assert ClassificationRows(examples, LABELS, tokenizer, 4).features(0, 3)["label_ids"].tolist() == [[1], [0], [0]]
     with pytest.raises(InputError, match="g: unknown label 'maybe', expected one of no, yes"):
-        encoding.encode([InputExample("g", "a", label="maybe")], LABELS, tokenizer, 4)
+        ClassificationRows([InputExample("g", "a", label="maybe")], LABELS, tokenizer, 4).features(0, 1)
 
 
 @pytest.mark.parametrize(
@@ -106,40 +110,37 @@ def test_labels_become_ids_and_none_becomes_0(tokenizer):
 def test_several_labels_and_numbers_go_into_records_of_their_own(tokenizer, tmp_path, kind, found, ids, stored):
     examples = [InputExample("g", "a", label=label) for label in found]
     labels = LABELS if kind.has_classes else ()
-    assert encoding.encode(examples, labels, tokenizer, 4, kind).label_ids.tolist() == ids
-    encoding.write_records(str(tmp_path / "out"), examples, labels, tokenizer, 4, pad_to_multiple=5, kind=kind)
-    kind.record_kind.check_all([str(tmp_path / "out")], {"S": 4, "C": len(labels), "V": len(TOKENS), "T": 2})
-    written = [tf.train.Example.FromString(record).features.feature for record in records.read(str(tmp_path / "out"))]
+    built = ClassificationRows(examples, labels, tokenizer, 4, kind)
+    assert built.features(0, 4)["label_ids"].tolist() == ids
+    path = str(tmp_path / "out")
+    assert rows.write(path, built, padding=1) == 5
+    parsing.check_all(kind.record_kind, [path], {"S": 4, "C": len(labels), "V": len(TOKENS), "T": 2})
+    written = [tf.train.Example.FromString(record).features.feature for record in records.read(path)]
     assert [list(getattr(row["label_ids"], stored).value) for row in written] == [*ids, [0] * len(ids[0])]
     assert [row["is_real_example"].int64_list.value[0] for row in written] == [1, 1, 1, 1, 0]
     with pytest.raises(InputError, match=r"^g: "):
-        encoding.encode([InputExample("g", "a", label="maybe")], labels, tokenizer, 4, kind)
+        ClassificationRows([InputExample("g", "a", label="maybe")], labels, tokenizer, 4, kind).features(0, 1)
 
 
-def decoded(path) -> list[dict]:
-    parsed = (tf.train.Example.FromString(record).features.feature for record in records.read(str(path)))
-    return [{name: list(feature.int64_list.value) for name, feature in example.items()} for example in parsed]
-
-
-def test_padding_records_are_zero_and_complete_the_multiple(tokenizer, tmp_path):
+def test_padding_records_are_zero(tokenizer, tmp_path):
     examples = [InputExample("g", "a", label="yes")] * 5
-    statistics = encoding.write_records(str(tmp_path / "out"), examples, LABELS, tokenizer, 4, pad_to_multiple=4)
-    found = decoded(tmp_path / "out")
-    assert (statistics.examples, statistics.padding, len(found)) == (5, 3, 8)
+    path = str(tmp_path / "out")
+    assert rows.write(path, ClassificationRows(examples, LABELS, tokenizer, 4), padding=3) == 8
+    found = commands.read_records(path)
     real = {"input_ids": [2, 5, 3, 0], "input_mask": [1, 1, 1, 0], "segment_ids": [0] * 4}
     zero = {name: [0] * 4 for name in real}
     assert found[:5] == [real | {"label_ids": [1], "is_real_example": [1]}] * 5
     assert found[5:] == [zero | {"label_ids": [0], "is_real_example": [0]}] * 3
 
 
-def test_statistics_are_of_the_whole_set_before_truncation(tokenizer, tmp_path):
+def test_what_is_told_is_of_the_whole_set_before_truncation(tokenizer, tmp_path):
     examples = [InputExample("g", "a b", label="yes")] * 98 + [InputExample("g", "a " * 9, "b")] * 2
-    statistics = encoding.write_records(str(tmp_path / "out"), examples, LABELS, tokenizer, 6)
-    assert statistics.lengths.tolist() == [4] * 98 + [13] * 2
-    assert statistics.labels == "Labels: no: 0, yes: 98"
-    assert statistics.describe() == [
+    built = ClassificationRows(examples, LABELS, tokenizer, 6)
+    rows.write(str(tmp_path / "out"), built)
+    assert built.lengths.tolist() == [4] * 98 + [13] * 2
+    assert built.describe(512) == [
         "  WordPieces an example: p50 4, p95 4, p99 13, longest 13; max_seq_length 6 cuts 2.0%",
-        "  --max_seq_length=13 would cut none.",
+        "  `max_seq_length`=13 would cut none.",
         "  Labels: no: 0, yes: 98",
     ]
 
@@ -147,57 +148,86 @@ def test_statistics_are_of_the_whole_set_before_truncation(tokenizer, tmp_path):
 @pytest.mark.parametrize(
     ("max_seq_length", "cuts", "advice"),
     [
-        (8, "2.0", "  --max_seq_length=40 would cut none, 20 would cut 1%."),
-        (20, "0.5", "  --max_seq_length=40 would cut none."),
-        (30, "0.5", "  --max_seq_length=40 would cut none."),
+        (8, "2.0", "  `max_seq_length`=40 would cut none, 20 would cut 1%."),
+        (20, "0.5", "  `max_seq_length`=40 would cut none."),
+        (30, "0.5", "  `max_seq_length`=40 would cut none."),
         (40, "0.0", None),
-        (128, "0.0", "  A shorter --max_seq_length=40 would cut none either."),
+        (128, "0.0", "  A shorter `max_seq_length`=40 would cut none either."),
     ],
 )
 def test_the_length_that_would_cut_none_is_told(max_seq_length, cuts, advice):
-    lengths = np.array([5] * 196 + [20, 20, 20, 40])
-    lines = encoding.Statistics(200, 0, max_seq_length, lengths, "").describe()
+    lines = encoding.tell_lengths(np.array([5] * 196 + [20, 20, 20, 40]), max_seq_length, positions=512)
     assert lines[0].endswith(f"longest 40; max_seq_length {max_seq_length} cuts {cuts}%")
     assert lines[1:] == ([advice] if advice else [])
 
 
 def test_no_length_is_advised_that_the_model_does_not_have():
-    lengths = np.array([5] * 190 + [600] * 10)
-    lines = encoding.Statistics(200, 0, 64, lengths, "").describe(positions=512)
-    assert lines[1:] == ["  --max_seq_length=512, all that the model has, would cut 5.0%."]
+    lines = encoding.tell_lengths(np.array([5] * 190 + [600] * 10), 64, positions=512)
+    assert lines[1:] == ["  `max_seq_length`=512, all that the model has, would cut 5.0%."]
 
 
 def test_batches_do_not_show_in_the_file(tokenizer, tmp_path, monkeypatch):
     examples = [InputExample(f"g{i}", "a b c"[: i % 6], "d e f"[: i % 4], LABELS[i % 2]) for i in range(25)]
-    encoding.write_records(str(tmp_path / "whole"), examples, LABELS, tokenizer, 6)
-    monkeypatch.setattr(encoding, "BATCH", 4)
-    encoding.write_records(str(tmp_path / "parts"), examples, LABELS, tokenizer, 6)
-    assert len(decoded(tmp_path / "whole")) == 25
+    built = ClassificationRows(examples, LABELS, tokenizer, 6)
+    rows.write(str(tmp_path / "whole"), built)
+    monkeypatch.setattr(rows, "BATCH", 4)
+    assert rows.write(str(tmp_path / "parts"), built) == 25
     assert (tmp_path / "whole").read_bytes() == (tmp_path / "parts").read_bytes()
 
 
 def test_the_log_has_the_lines_of_the_original(tokenizer, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(encoding, "BATCH", 5)
-    monkeypatch.setattr(encoding, "LOG_EVERY", 10)
+    monkeypatch.setattr(rows, "BATCH", 5)
+    monkeypatch.setattr(rows, "LOG_EVERY", 10)
     examples = [InputExample(f"dev-{i}", "a bx", "c", "yes") for i in range(12)]
+    built = ClassificationRows(examples, LABELS, tokenizer, 8)
     with caplog.at_level(logging.INFO, logger="bert"):
-        encoding.write_records(str(tmp_path / "out"), examples, LABELS, tokenizer, 8)
-    assert caplog.messages[:8] == [
+        rows.write(str(tmp_path / "out"), built)
+    assert caplog.messages == [
         "Writing example 0 of 12",
         "*** Example ***",
         "guid: dev-0",
         "tokens: [CLS] a b ##x [SEP] c [SEP]",
-        "input_ids: 2 5 6 15 3 7 3 0",
-        "input_mask: 1 1 1 1 1 1 1 0",
-        "segment_ids: 0 0 0 0 0 1 1 0",
         "label: yes (id = 1)",
+        "length: 7 of 8",
+        "Writing example 10 of 12",
     ]
-    assert caplog.messages.count("*** Example ***") == 5
-    assert caplog.messages[-1] == "Writing example 10 of 12"
+
+
+@pytest.mark.parametrize(("shown", "count"), [(None, 5), (0, 0), (3, 3), (20, 12)])
+def test_the_verbose_log_has_all_lines_of_the_original(tokenizer, tmp_path, caplog, monkeypatch, shown, count):
+    monkeypatch.setattr(rows, "BATCH", 2)
+    examples = [InputExample(f"dev-{i}", "a bx", "c", "yes") for i in range(12)]
+    built = ClassificationRows(examples, LABELS, tokenizer, 8)
+    with caplog.at_level(logging.INFO, logger="bert"):
+        rows.write(str(tmp_path / "out"), built, shown=shown, verbose=True)
+    assert caplog.messages.count("*** Example ***") == count
+    assert [line for line in caplog.messages if line.startswith("guid")] == [f"guid: dev-{i}" for i in range(count)]
+    if count:
+        assert caplog.messages[2:8] == [
+            "guid: dev-0",
+            "tokens: [CLS] a b ##x [SEP] c [SEP]",
+            "input_ids: 2 5 6 15 3 7 3 0",
+            "input_mask: 1 1 1 1 1 1 1 0",
+            "segment_ids: 0 0 0 0 0 1 1 0",
+            "label: yes (id = 1)",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "line"),
+    [
+        (label_kinds.MULTILABEL, ("yes", "no"), ["label: yes, no (id = 1 1)"]),
+        (label_kinds.REGRESSION, 2.5, ["label: 2.5"]),
+        (label_kinds.CLASS, None, []),
+    ],
+)
+def test_labels_are_shown_as_a_person_reads_them(tokenizer, kind, label, line):
+    built = ClassificationRows([InputExample("g", "a b c", label=label)], LABELS, tokenizer, 4, kind)
+    assert built.show(0) == ["guid: g", "tokens: [CLS] a b [SEP]", *line, "length: 4 of 4, cut from 5"]
 
 
 def test_an_error_leaves_no_file(tokenizer, tmp_path):
-    examples = [InputExample("g", "a")] * encoding.BATCH + [InputExample("g", "a", "b")]
-    with pytest.raises(InputError, match="--max_seq_length is 2"):
-        encoding.write_records(str(tmp_path / "out"), examples, LABELS, tokenizer, 2)
+    examples = [InputExample("g", "a")] * rows.BATCH + [InputExample("g", "a", "b")]
+    with pytest.raises(InputError, match="`max_seq_length` is 2"):
+        rows.write(str(tmp_path / "out"), ClassificationRows(examples, LABELS, tokenizer, 2))
     assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ import pytest
 
 from bert import records
 from bert.input_pipeline import WINDOW, RecordSet, evaluation_batches, training_batches
+from tests import commands
 
 S = 32
 
@@ -25,8 +26,7 @@ def write_set(path, numbers, generator) -> str:
                 "is_real_example": [1],
             }
 
-    records.write(str(path), (records.CLASSIFIER.serialize(row) for row in rows()))
-    return str(path)
+    return commands.write_records(path, rows(), records.CLASSIFIER)
 
 
 @pytest.fixture

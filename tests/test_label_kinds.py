@@ -37,7 +37,7 @@ def test_ids_are_what_the_records_hold(kind, found, ids):
     assert array.dtype == (np.float32 if kind is REGRESSION else np.int32)
     feature = {each.name: each for each in kind.record_kind.features}["label_ids"]
     assert {"C": 3}.get(feature.length, feature.length) == array.shape[1]
-    assert feature.kind == ("float" if kind is REGRESSION else "int64")
+    assert feature.is_float == (kind is REGRESSION)
 
 
 def test_a_record_goes_through_the_kind_of_its_labels():

@@ -22,10 +22,12 @@ from bert.pretraining_data.background import record_maker
 from bert.pretraining_data.corpus import Corpus, DuplicateCounter
 from bert.pretraining_data.instances import InstanceSampler
 from bert.pretraining_data.options import Options
+from bert.pretraining_data.plan_reader import PlanReader
 from bert.pretraining_data.plans import plan_width
 from bert.pretraining_data.reading import read_sentences, split_sentences
 from bert.pretraining_data.segmentation import SentenceEncoder, chinese_units
-from bert.pretraining_data.serialization import PlanReader, frame, serialize
+from bert.records import parsing
+from bert.records.serialization import serialize
 from bert.tokenization import Tokenizer, Vocabulary
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -45,7 +47,8 @@ def differences(name, folder, tmp_path) -> tuple[int, int]:
     compared = differ = 0
     for output, path in zip(outputs, paths, strict=True):
         lines = (folder / "pretraining" / f"{output}.jsonl").read_text().splitlines()
-        expected = [records.PRETRAINING.serialize(json.loads(line)) for line in lines]
+        rows = [json.loads(line) for line in lines]
+        expected = serialize(records.PRETRAINING, {name: np.array([row[name] for row in rows]) for name in rows[0]})
         found = list(records.read(path))
         assert sidecar.read(path)["records"] == len(found)
         compared += len(expected)
@@ -148,32 +151,6 @@ def test_pairs_are_those_of_a_plain_model(vocabulary, sizes, max_seq_length, sho
     found = [(corpus.tokens[a:b].tolist(), corpus.tokens[c:d].tolist(), bool(e)) for a, b, c, d, e, _ in rows]
     assert found == list(naive_pairs(reference, documents, max_seq_length, short_seq_prob))
     assert rng.getstate() == reference.getstate()
-
-
-@pytest.mark.parametrize("most_id", [100, 127, 128, 16383, 16384, 2_000_000, 2**31 - 1])
-def test_bytes_are_those_of_the_contract(most_id):
-    rng = np.random.default_rng(most_id)
-    features = {
-        "input_ids": rng.integers(0, most_id, (5, 200), endpoint=True),
-        "input_mask": rng.integers(0, 2, (5, 200)),
-        "segment_ids": rng.integers(0, 2, (5, 200)),
-        "masked_lm_positions": rng.integers(0, 200, (5, 30)),
-        "masked_lm_ids": rng.integers(0, most_id, (5, 30), endpoint=True),
-        "masked_lm_weights": rng.integers(0, 2, (5, 30)).astype(np.float32),
-        "next_sentence_labels": rng.integers(0, 2, (5, 1)),
-    }
-    expected = [
-        records.PRETRAINING.serialize({name: values[row].tolist() for name, values in features.items()})
-        for row in range(5)
-    ]
-    assert list(serialize(features)) == expected
-
-
-def test_frames_are_those_of_tensorflow(tmp_path):
-    rng = random.Random(1)
-    contents = [rng.randbytes(size) for size in (4, 5, 6, 7, 8, 1000, *(rng.randint(4, 300) for _ in range(50)))]
-    records.write(str(tmp_path / "out"), contents)
-    assert b"".join(frame(contents)) == (tmp_path / "out").read_bytes()
 
 
 def test_records_are_made_without_tensorflow():
@@ -342,7 +319,8 @@ def test_report_counts_the_corpus(golden, tmp_path):
     assert counts.one_sentence_documents == 3
     assert counts.unknown_tokens == 2
     features = [
-        records.PRETRAINING.parse([record], {"S": 128, "P": 20}) for record in records.read(str(tmp_path / "out"))
+        parsing.parse(records.PRETRAINING, [record], {"S": 128, "P": 20})
+        for record in records.read(str(tmp_path / "out"))
     ]
     assert counts.instances == len(features)
     assert counts.pieces == sum(int(one["input_mask"].numpy().sum()) for one in features)

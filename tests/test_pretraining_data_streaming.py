@@ -21,6 +21,7 @@ from bert.pretraining_data.blocks import BlockMaker, group_files, read_blocks
 from bert.pretraining_data.options import Options
 from bert.pretraining_data.report import Counts
 from bert.pretraining_data.shards import ShardWriter, shard_path
+from bert.records import parsing
 from bert.tokenization import Vocabulary
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -167,7 +168,7 @@ def test_a_bad_line_deep_in_the_text_is_named(corpus, options, tmp_path):
 
 def statistics(serialized, vocabulary):
     """Masked share, 80/10/10, random next share and mean length of records."""
-    batch = records.PRETRAINING.parse(serialized, {"S": 64, "P": 10})
+    batch = parsing.parse(records.PRETRAINING, serialized, {"S": 64, "P": 10})
     ids, positions = batch["input_ids"].numpy(), batch["masked_lm_positions"].numpy()
     real = batch["masked_lm_weights"].numpy() > 0
     shown, labels = np.take_along_axis(ids, positions, 1)[real], batch["masked_lm_ids"].numpy()[real]

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from bert import records, tasks
-from bert.tasks import encoding
+from bert import tasks
+from bert.tasks.encoding import ClassificationRows
 from bert.tokenization import Tokenizer, Vocabulary
 from tests import commands, numpy_bert
 
@@ -51,10 +51,8 @@ class Run:
         """The records of a split, from the task and the tokenizer."""
         examples = tasks.find(self.flags["task_name"])().examples(str(self.flags["data_dir"]), split)
         tokenizer = Tokenizer(Vocabulary.from_file(str(commands.VOCABULARY)), do_lower_case=True)
-        batch = encoding.encode(examples, labels, tokenizer, 64)
-        names = [feature.name for feature in records.CLASSIFIER.features]
-        arrays = [getattr(batch, name) for name in names]
-        return [dict(zip(names, values, strict=True)) for values in zip(*arrays, strict=True)]
+        features = ClassificationRows(examples, labels, tokenizer, 64).features(0, len(examples))
+        return [dict(zip(features, values, strict=True)) for values in zip(*features.values(), strict=True)]
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def test_answers_are_those_of_plain_numpy(first):
     """Every window through the numpy encoder at full length, every question through the slow model of the n best."""
     found = examples.read_prediction(str(first.flags["predict_file"]))[-6:]  # the first document has too many windows
     built = windows.build(found, first.tokenizer, 64, 20, 24)
-    batch = built.features(np.arange(len(built)))
+    batch = built.features(0, len(built))
     bert = numpy_bert.Bert(numpy_bert.read_variables(first.output / "model.ckpt-2"), heads=2)
     logits = bert.encode(batch)[0] @ bert.v["cls/squad/output_weights"].T + bert.v["cls/squad/output_bias"]  # [W, S, 2]
     rows = [row[:length].T.tolist() for row, length in zip(logits, built.lengths, strict=True)]

@@ -65,7 +65,7 @@ class Run:
         lines = self.read("test_predictions.txt").splitlines()
         return [line.split()[-1] for line in lines if line.strip() and not line.startswith("-DOCSTART-")]
 
-    def built(self, split: str) -> windows.Windows:
+    def built(self, split: str) -> windows.SentenceWindows:
         text = conll.read(str(self.data / f"{split}.txt"), tags_required=False)
         tokenizer = Tokenizer(Vocabulary.from_file(str(commands.VOCABULARY)), do_lower_case=True)
         return windows.build(text, json.loads(self.read("labels.json"))["labels"], tokenizer, LENGTH)

@@ -25,7 +25,7 @@ TOKENIZERS = {lower: Tokenizer(VOCABULARY, lower) for lower in (True, False)}
 FAST = hypothesis.settings(deadline=None, max_examples=200)
 
 
-def build(text: str, room: int, stride: int, lower: bool = True) -> windows.Windows:
+def build(text: str, room: int, stride: int, lower: bool = True) -> windows.QuestionWindows:
     """Windows with `room` for the document, of the question "a b"."""
     example = Example("q", "a b", Document.of(text))
     return windows.build([example], TOKENIZERS[lower], room + 5, stride, max_query_length=2)

@@ -141,7 +141,7 @@ def test_the_learned_span_is_the_smallest_that_shows_the_answer(text, answer, wo
     pieces = ["born", "in", "the", "he", "is", "(", ")", ".", "1895", "1880s", "1990", "##s"]
     tokenizer = Tokenizer(Vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces]))
     example = Example("q", "is he", Document.of(text), Answer(answer, *words))
-    built = windows.build([example], tokenizer, 20, 10, 5)
+    built = windows.build([example], tokenizer, 20, 10, 5, with_answers=True)
     assert built.tokens(0)[built.start_positions[0] : built.end_positions[0] + 1] == learned
 
 

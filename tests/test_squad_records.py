@@ -8,11 +8,11 @@ import pathlib
 import tempfile
 
 import pytest
-import tensorflow as tf
 
-from bert import records
+from bert.records import rows
 from bert.tasks.squad import examples, windows
 from bert.tokenization import Tokenizer, Vocabulary
+from tests import commands
 
 HERE = pathlib.Path(__file__).parent
 CASES = {  # records: questions, whether for training, max_seq_length, doc_stride, max_query_length
@@ -29,22 +29,20 @@ FULL = {  # the same in the reference folder
 }
 
 
-def built(path: pathlib.Path, case: str, tokenizer: Tokenizer) -> windows.Windows:
+def built(path: pathlib.Path, case: str, tokenizer: Tokenizer) -> windows.QuestionWindows:
     name, training, *lengths = CASES[case]
     if training:
         found = examples.read_training(str(path), with_impossible=name == "v2")
     else:
         found = examples.read_prediction(str(path))
-    return windows.build(found, tokenizer, *lengths)
+    return windows.build(found, tokenizer, *lengths, with_answers=training)
 
 
 def written(path: pathlib.Path, case: str, tokenizer: Tokenizer) -> list[dict]:
     """The features of every record that our code writes for a case, read back from the file."""
-    kind = records.SQUAD_TRAINING if CASES[case][1] else records.SQUAD_PREDICTION
     with tempfile.TemporaryDirectory() as output:
-        windows.write_records(f"{output}/records", built(path, case, tokenizer), kind)
-        parsed = [tf.train.Example.FromString(record).features.feature for record in records.read(f"{output}/records")]
-    return [{name: list(feature.int64_list.value) for name, feature in record.items()} for record in parsed]
+        rows.write(f"{output}/records", built(path, case, tokenizer))
+        return commands.read_records(f"{output}/records")
 
 
 def expanded(golden: dict, vocabulary: Vocabulary, max_seq_length: int) -> list[dict]:

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from bert import records
+from bert.records import parsing, rows
 from bert.tasks.tagging import conll, windows
 from bert.tokenization import Tokenizer, Vocabulary
+from tests import commands
 
 PIECES = ["jim", "hen", "##son", "was", "a", "puppet", "##eer", "中", "国", "##s", "!"]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *PIECES]
@@ -18,7 +19,7 @@ def tokenizer():
     return Tokenizer(Vocabulary(VOCABULARY), do_lower_case=True)
 
 
-def build(folder, tokenizer, content: str, max_seq_length: int) -> windows.Windows:
+def build(folder, tokenizer, content: str, max_seq_length: int) -> windows.SentenceWindows:
     (folder / "train.txt").write_text(content, encoding="utf-8")
     return windows.build(conll.read(str(folder / "train.txt")), LABELS, tokenizer, max_seq_length)
 
@@ -36,7 +37,7 @@ def test_the_first_word_piece_carries_the_label(tmp_path, tokenizer):
     assert features["label_ids"].tolist() == [[0, 0, 1, 0, 2, 2, 2, 0, 0, 0], [0] * 10]
     assert features["label_weights"].tolist() == [[0, 1, 1, 0, 1, 1, 1, 0, 0, 0], [0, 1] + [0] * 8]
     assert not features["segment_ids"].any()
-    assert features["unique_ids"].tolist() == [0, 1]
+    assert features["unique_ids"].tolist() == [[0], [1]]
 
 
 def test_a_word_that_vanishes_is_unknown_to_the_model(tmp_path, tokenizer):
@@ -107,13 +108,13 @@ def test_a_word_has_a_quarter_of_a_window_around_it(tmp_path, tokenizer):
 def test_records_hold_the_features(tmp_path, tokenizer):
     built = build(tmp_path, tokenizer, "jim B-PER\nhenson I-PER\nwas O\n" * 20 + "\na O\n", 10)
     path = str(tmp_path / "records")
-    windows.write_records(path, built)
-    records.TAGGING.check_all([path], {"S": 10, "C": 3, "V": len(VOCABULARY), "T": 2})
-    parsed = [tf.train.Example.FromString(record).features.feature for record in records.read(path)]
-    expected = built.features(0, len(built))
-    assert len(parsed) == len(built) > 10
+    rows.write(path, built)
+    parsing.check_all(records.TAGGING, [path], {"S": 10, "C": 3, "V": len(VOCABULARY), "T": 2})
+    found, expected = commands.read_records(path), built.features(0, len(built))
+    assert len(found) == len(built) > 10
+    assert list(expected) == [feature.name for feature in records.TAGGING.features]
     for name, values in expected.items():
-        assert [list(one[name].int64_list.value) for one in parsed] == values.reshape(len(built), -1).tolist()
+        assert [record[name] for record in found] == values.tolist()
     assert expected["label_weights"].sum() == 61
 
 
@@ -127,9 +128,22 @@ def test_a_file_without_tags_has_no_weights(tmp_path, tokenizer):
 
 def test_what_is_told(tmp_path, tokenizer):
     built = build(tmp_path, tokenizer, "jim B-PER\nzzz O\n\n" + "was O\n" * 8, 8)
-    assert built.describe() == [
+    assert built.describe(128) == [
         f"{tmp_path / 'train.txt'}: 2 sentences, 10 words, 3 rows",
         "  WordPieces a sentence: p50 10, p95 10, p99 10, longest 10; 50.0% are longer than a row; "
         "10.0% of all are [UNK]",
         "  Labels: O: 9, B-PER: 1",
     ]
+
+
+def test_a_row_is_shown_as_a_person_reads_it(tmp_path, tokenizer):
+    built = build(tmp_path, tokenizer, "jim B-PER\nhenson I-PER\nwas O\n", 10)
+    shown = [
+        "unique_id: 0",
+        "tokens: [CLS] jim hen ##son was [SEP]",
+        "labels: - B-PER I-PER - O -",
+        "length: 6 of 10",
+    ]
+    assert built.show(0) == shown
+    numbers = ["input_ids: 2 5 6 7 8 3 0 0 0 0", "input_mask: 1 1 1 1 1 1 0 0 0 0", "segment_ids: 0 0 0 0 0 0 0 0 0 0"]
+    assert built.show(0, verbose=True) == [*shown[:2], *numbers, *shown[2:]]

@@ -8,7 +8,7 @@ from bert.config import BertConfig
 from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel
 from bert.measures import Measure, Report
-from bert.records import Rows
+from bert.records.rows import Rows
 from bert.tokenization import Tokenizer
 from bert.training.outputs import Outputs
 

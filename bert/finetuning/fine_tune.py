@@ -4,12 +4,13 @@ import functools
 import logging
 from collections.abc import Callable, Mapping
 
-from bert import distribution, files, records, reporting
+from bert import distribution, files, reporting
 from bert.config import BertConfig
 from bert.finetuning.base import FineTuning
 from bert.flags import FineTuningFlags
 from bert.input_pipeline import RecordSet
 from bert.measures import Report
+from bert.records.rows import write
 from bert.tasks import advice
 from bert.tokenization import Tokenizer
 from bert.training import run
@@ -18,7 +19,6 @@ from bert.training.loop import Trainer
 logger = logging.getLogger(__name__)
 
 RECORD_FILES = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
-ROWS_SHOWN = {False: 1, True: 5}  # of each split; with `verbose_logging` as many as the original shows
 
 
 def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertConfig, Tokenizer], FineTuning]) -> None:
@@ -55,7 +55,7 @@ def write_records(trainer: Trainer, task: FineTuning, split: str) -> RecordSet:
     path = trainer.folder.own_file(RECORD_FILES[split])
     batch_size = {"dev": settings.eval_batch_size, "test": settings.predict_batch_size}.get(split, 1)
     padding = -len(rows) % batch_size if distribution.is_tpu(trainer.strategy) else 0
-    records.write(path, rows, padding, shown=ROWS_SHOWN[settings.verbose_logging], verbose=settings.verbose_logging)
+    write(path, rows, padding, verbose=settings.verbose_logging)
     for line in rows.describe(task.config.max_position_embeddings):
         logger.info(line)
     return RecordSet(rows.record_kind, (path,), {"S": settings.max_seq_length, **task.sizes()})

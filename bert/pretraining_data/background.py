@@ -21,7 +21,10 @@ import numpy as np
 
 from bert import files
 from bert.errors import InputError
-from bert.pretraining_data.serialization import PlanReader, frame, serialize
+from bert.pretraining_data.plan_reader import PlanReader
+from bert.records.frames import frame
+from bert.records.kinds import PRETRAINING
+from bert.records.serialization import serialize
 
 _PIPE_BYTES = 1 << 20  # where the system allows it: a batch of plans fits, and nobody waits for the other to read
 _PLACES_PER_BATCH = 1 << 17  # 1024 sequences of 128
@@ -140,7 +143,7 @@ def _make_records(batches: Iterator[np.ndarray], reader: PlanReader, batch_size:
     sizes = array("I")
     for plans in batches:
         for start in range(0, len(plans), batch_size):
-            framed = frame(serialize(reader.features(plans[start : start + batch_size])))
+            framed = frame(serialize(PRETRAINING, reader.features(plans[start : start + batch_size])))
             sizes.extend(map(len, framed))
             target.write(b"".join(framed))
     sizes.tofile(target)

@@ -16,10 +16,12 @@ from bert.masking import shuffle
 from bert.pretraining_data.corpus import Corpus
 from bert.pretraining_data.instances import InstanceSampler
 from bert.pretraining_data.options import Options
+from bert.pretraining_data.plan_reader import PlanReader
 from bert.pretraining_data.plans import plan_width
 from bert.pretraining_data.report import Counts
 from bert.pretraining_data.segmentation import SentenceEncoder
-from bert.pretraining_data.serialization import PlanReader, serialize
+from bert.records.kinds import PRETRAINING
+from bert.records.serialization import serialize
 from bert.tokenization import Tokenizer, Vocabulary
 
 _INSTANCES_PER_BATCH = 1024
@@ -129,7 +131,7 @@ class BlockMaker:
     def records(self, block: Block) -> Iterator[tuple[list[bytes], Counts]]:
         """The serialized records of `features`."""
         for features, counts in self.features(block):
-            yield list(serialize(features)), counts
+            yield serialize(PRETRAINING, features), counts
 
     def _random(self, block: Block, purpose: str) -> random.Random:
         # A string seeds through SHA-512, the same in every process and Python version.

@@ -12,7 +12,6 @@ from array import array
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from bert import files, sidecar
 from bert.errors import InputError
@@ -26,7 +25,8 @@ from bert.pretraining_data.plans import plan_width
 from bert.pretraining_data.reading import read_sentences
 from bert.pretraining_data.report import Counts, Progress, log_example, total_bytes
 from bert.pretraining_data.segmentation import SentenceEncoder
-from bert.pretraining_data.serialization import unframe
+from bert.records.frames import unframe
+from bert.records.parsing import values_of
 from bert.tokenization import Tokenizer, Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _write(maker: RecordMaker, order: array, vocabulary: Vocabulary, output_path
     for path in output_paths:
         logger.info("  %s", path)
     for record in maker.framed(order[:_EXAMPLES_SHOWN]):
-        log_example(tf.train.Example.FromString(unframe(record)), vocabulary)
+        log_example(values_of(unframe(record)), vocabulary)
     with contextlib.ExitStack() as stack, Progress("Writing", len(order), "instances") as progress:
         temporary = [stack.enter_context(files.replaced(path)) for path in output_paths]
         for number, path in enumerate(temporary):

@@ -4,9 +4,9 @@ import dataclasses
 import logging
 import os
 import time
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from bert import reporting
 from bert.pretraining_data.corpus import Corpus
@@ -145,9 +145,8 @@ class Progress:
         self._told = whole
 
 
-def log_example(example: tf.train.Example, vocabulary: Vocabulary) -> None:
-    """Shows an instance as a reader would want to see it."""
-    values = {name: feature.int64_list.value for name, feature in example.features.feature.items()}
+def log_example(values: Mapping[str, Sequence], vocabulary: Vocabulary) -> None:
+    """Shows an instance, the features of one record, as a reader would want to see it."""
     tokens = [vocabulary.tokens[index] for index in values["input_ids"][: sum(values["input_mask"])]]
     hidden = zip(values["masked_lm_positions"], values["masked_lm_ids"], strict=True)
     labels = [f"{position}:{vocabulary.tokens[index]}" for position, index in hidden if position]  # padding is at 0

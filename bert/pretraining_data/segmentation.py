@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from bert import unicode_ranges
 from bert.errors import InputError
 from bert.tokenization import Tokenizer
 
 # The characters that the tokenizer sets apart (docs/parity.md 7); a cut beside one changes no id.
-_CHINESE_RUN = re.compile(
-    "([\u4e00-\u9fff\u3400-\u4dbf\U00020000-\U0002a6df\U0002a700-\U0002b73f"
-    "\U0002b740-\U0002b81f\U0002b820-\U0002ceaf\uf900-\ufaff\U0002f800-\U0002fa1f]+)"
-)
+_CHINESE_RUN = re.compile(f"([{unicode_ranges.for_re(unicode_ranges.CHINESE)}]+)")
 
 
 class SentenceEncoder:

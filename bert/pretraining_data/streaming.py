@@ -29,6 +29,7 @@ from bert.pretraining_data.options import Options
 from bert.pretraining_data.reading import read_sentences
 from bert.pretraining_data.report import Counts, Progress, total_bytes
 from bert.pretraining_data.shards import ShardWriter
+from bert.records.frames import frame
 
 logger = logging.getLogger(__name__)
 
@@ -149,9 +150,8 @@ def _write_block(options: Options, folder: str, block: Block) -> tuple[str, Coun
     """A worker's job: writes the records of a block to a file of its own."""
     path = os.path.join(folder, f"{block.group}-{block.number}")
     total = Counts()
-    with tf.io.TFRecordWriter(path) as writer:
+    with open(path, "wb") as file:
         for records, counts in _block_maker(options).records(block):
-            for record in records:
-                writer.write(record)
+            file.write(b"".join(frame(records)))
             total += counts
     return path, total

@@ -14,7 +14,7 @@ from scipy import special
 from bert import files
 from bert.options.questions import AnswerOptions
 from bert.tasks.squad.projection import joined, project
-from bert.tasks.squad.windows import Windows
+from bert.tasks.squad.windows import QuestionWindows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class _Spans:
 
 
 def answer(
-    windows: Windows,
+    windows: QuestionWindows,
     example: int,
     start_logits: Sequence,
     end_logits: Sequence,
@@ -87,7 +87,7 @@ def answer(
 
 
 def _spans(
-    windows: Windows, window: int, start_logits: np.ndarray, end_logits: np.ndarray, options: AnswerOptions
+    windows: QuestionWindows, window: int, start_logits: np.ndarray, end_logits: np.ndarray, options: AnswerOptions
 ) -> _Spans:
     starts = _largest(start_logits, options.n_best_size)  # [N]
     ends = _largest(end_logits, options.n_best_size)
@@ -125,7 +125,7 @@ def _null(own: np.ndarray, start_logits: Sequence, end_logits: Sequence) -> Cand
 
 
 def _different_texts(
-    windows: Windows, example: int, spans: _Spans, null: Candidate | None, n_best_size: int, verbose: bool
+    windows: QuestionWindows, example: int, spans: _Spans, null: Candidate | None, n_best_size: int, verbose: bool
 ) -> list[Candidate]:
     """The best candidates, `null` among them, each text once."""
     scores = spans.start_logit + spans.end_logit
@@ -144,7 +144,7 @@ def _different_texts(
     return list(chosen.values())
 
 
-def _text(windows: Windows, example: int, spans: _Spans, place: int, verbose: bool) -> str:
+def _text(windows: QuestionWindows, example: int, spans: _Spans, place: int, verbose: bool) -> str:
     window, start, end = spans.window[place], spans.start[place], spans.end[place]
     document, first = windows.document[window], windows.first[window]
     ids = windows.documents.pieces[document][first + start : first + end + 1]

@@ -14,15 +14,15 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from bert import files
+from bert import files, unicode_ranges
 from bert.errors import InputError
-from bert.tasks.squad.projection import CHINESE
 
 logger = logging.getLogger(__name__)
 
 SHUFFLE_SEED = 12345  # the original shuffles training questions once, with this seed (docs/parity.md 8)
 _SPACES = " \t\r\n\u202f"  # what the original takes for space, narrow no-break space included
-_WORD = re.compile(f"[{CHINESE}]|[^{_SPACES}{CHINESE}]+")
+_CHINESE = unicode_ranges.for_re(unicode_ranges.CHINESE)
+_WORD = re.compile(f"[{_CHINESE}]|[^{_SPACES}{_CHINESE}]+")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -17,14 +17,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from bert import unicode_ranges
+
 logger = logging.getLogger(__name__)
 
 _ASCII_SIGNS = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
-# Characters that are words by themselves (docs/parity.md 7), for regular expressions.
-CHINESE = (
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002a6df\U0002a700-\U0002b73f\U0002b740-\U0002b81f"
-    "\U0002b820-\U0002ceaf\U0002f800-\U0002fa1f"
-)
+_CHINESE = re.compile(f"[{unicode_ranges.for_re(unicode_ranges.CHINESE)}]")
 
 
 class _Cleaning(dict):
@@ -37,7 +35,7 @@ class _Cleaning(dict):
         elif character == "\ufffd" or unicodedata.category(character) in ("Cc", "Cf"):
             self[code] = ""
         else:
-            self[code] = f" {character} " if re.match(f"[{CHINESE}]", character) else character
+            self[code] = f" {character} " if _CHINESE.match(character) else character
         return self[code]
 
 

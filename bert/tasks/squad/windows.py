@@ -8,21 +8,18 @@ Shapes: E examples, W windows, S max_seq_length, T WordPieces of a document, K w
 
 import dataclasses
 import functools
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from bert import records
+from bert.records import SQUAD_PREDICTION, SQUAD_TRAINING, RecordKind
+from bert.records.layout import lay_out
+from bert.records.lengths import LengthSummary
+from bert.records.rows import Rows, number_lines
 from bert.tasks.squad.examples import Document, Example
 from bert.tokenization import Tokenizer
 
-logger = logging.getLogger(__name__)
-
 FIRST_UNIQUE_ID = 1_000_000_000  # as in the original, whose record files can be read too (docs/parity.md 4)
-BATCH = 1000  # windows laid out at once
-LOG_EVERY = 1000  # examples
-SHOWN = 20  # examples whose windows the log shows, as the original's log does (docs/parity.md 3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +48,13 @@ class EncodedDocuments:
 
 
 @dataclasses.dataclass(frozen=True)
-class Windows:
+class QuestionWindows(Rows):
     """The windows of all examples, in order. Arrays of int64 [W] unless said.
 
     example: index into `examples`; document: index into `documents`; span: number of the window in its example;
     first, size: the pieces of the document that are in it; question_size: the question's pieces, cut;
-    start_positions, end_positions: the answer's place in the row, 0 where it is not in the window or there is none.
+    start_positions, end_positions: the answer's place in the row, 0 where it is not in the window or there is none;
+    with_answers: whether they go into the records, for training.
     """
 
     examples: Sequence[Example]
@@ -64,6 +62,7 @@ class Windows:
     questions: Ragged
     tokenizer: Tokenizer
     max_seq_length: int
+    with_answers: bool
     example: np.ndarray
     document: np.ndarray
     span: np.ndarray
@@ -72,6 +71,10 @@ class Windows:
     question_size: np.ndarray
     start_positions: np.ndarray
     end_positions: np.ndarray
+
+    @property
+    def record_kind(self) -> RecordKind:
+        return SQUAD_TRAINING if self.with_answers else SQUAD_PREDICTION
 
     def __len__(self) -> int:
         return len(self.example)
@@ -93,7 +96,7 @@ class Windows:
         return Ragged(np.arange(len(self)), np.concatenate([[0], np.cumsum(counts)]))
 
     def tokens(self, window: int) -> list[str]:
-        ids = self.features(np.array([window]))["input_ids"][0, : self.lengths[window]]
+        ids = self.features(window, window + 1)["input_ids"][0, : self.lengths[window]]
         return [self.tokenizer.vocabulary.tokens[piece] for piece in ids]
 
     def words(self, window: int) -> np.ndarray:
@@ -113,55 +116,74 @@ class Windows:
         context = np.where((left >= 0) & (right >= 0), np.minimum(left, right) + 0.01 * size, -np.inf)
         return rivals[context.argmax(axis=0)] == window
 
-    def features(self, chosen: np.ndarray) -> dict[str, np.ndarray]:
-        """The features of some windows, named as in records.SQUAD_TRAINING: int32 [len(chosen), S] or [len(chosen)]."""
-        position = np.arange(self.max_seq_length)
-        question_end = (1 + self.question_size[chosen])[:, None]  # the place of the first [SEP]
-        row_end = question_end + 1 + self.size[chosen][:, None]  # the place of the last [SEP]
-        in_question = (position >= 1) & (position < question_end)
-        in_document = (position > question_end) & (position < row_end)
-        question_start = self.questions.splits[self.example[chosen]][:, None]
-        document_start = (self.documents.pieces.splits[self.document[chosen]] + self.first[chosen])[:, None]
-        input_ids = np.zeros([len(chosen), self.max_seq_length], np.int32)
-        input_ids[:, 0] = self.tokenizer.vocabulary.cls_id
-        input_ids[in_question] = self.questions.values[(question_start + position - 1)[in_question]]
-        input_ids[in_document] = self.documents.pieces.values[
-            (document_start + position - question_end - 1)[in_document]
-        ]
-        input_ids[(position == question_end) | (position == row_end)] = self.tokenizer.vocabulary.sep_id
-        impossible = np.array([self.examples[index].is_impossible for index in self.example[chosen]], np.int32)
-        return {
-            "unique_ids": FIRST_UNIQUE_ID + chosen,
-            "input_ids": input_ids,
-            "input_mask": (position <= row_end).astype(np.int32),
-            "segment_ids": ((position > question_end) & (position <= row_end)).astype(np.int32),
-            "start_positions": self.start_positions[chosen],
-            "end_positions": self.end_positions[chosen],
-            "is_impossible": impossible,
-        }
+    def features(self, begin: int, end: int) -> dict[str, np.ndarray]:
+        chosen = slice(begin, end)
+        owner = self.example[chosen]  # [B]
+        question, document = self.questions.splits[owner], self.documents.pieces.splits[self.document[chosen]]
+        part = document + self.first[chosen]
+        rows = lay_out(
+            self.questions.values,  # and those of the documents, see `build`
+            (question, question + self.question_size[chosen]),
+            (part, part + self.size[chosen]),
+            self.tokenizer.vocabulary.cls_id,
+            self.tokenizer.vocabulary.sep_id,
+            self.max_seq_length,
+        )
+        features = {"unique_ids": FIRST_UNIQUE_ID + np.arange(begin, end)[:, None], **rows}
+        if self.with_answers:
+            features["start_positions"] = self.start_positions[chosen, None]
+            features["end_positions"] = self.end_positions[chosen, None]
+            features["is_impossible"] = np.array([[self.examples[index].is_impossible] for index in owner], bool)
+        return features
 
-    def describe(self) -> list[str]:
-        """Lines for the log: how many examples and windows, and their lengths."""
-        p50, p95, p99 = np.percentile(self.lengths, [50, 95, 99], method="higher") if len(self) else (0, 0, 0)
+    def describe(self, positions: int) -> list[str]:
+        """How many examples and windows there are, and the lengths of the rows."""
         lines = [
             f"  Num orig examples = {len(self.examples)}",
             f"  Num split examples = {len(self)}",
-            f"  WordPieces a row: p50 {p50}, p95 {p95}, p99 {p99}, at most {self.max_seq_length}",
+            f"  WordPieces a row: {LengthSummary.of(self.lengths)}; at most {self.max_seq_length}",
         ]
         without = len(self.examples) - len(np.unique(self.example))
         if without:
             lines.append(f"  Questions about a document without a WordPiece: {without}")
         return lines
 
+    def show(self, row: int, verbose: bool = False) -> list[str]:
+        tokens = self.tokens(row)
+        lines = [
+            f"unique_id: {FIRST_UNIQUE_ID + row}",
+            f"example_index: {self.example[row]}",
+            f"doc_span_index: {self.span[row]}",
+            f"tokens: {' '.join(tokens)}",
+        ]
+        if verbose:
+            place = range(self.offset[row], self.lengths[row] - 1)
+            words, best = self.words(row).tolist(), self.is_max_context(row).tolist()
+            lines.append(f"token_to_orig_map: {' '.join(map('{}:{}'.format, place, words))}")
+            lines.append(f"token_is_max_context: {' '.join(map('{}:{}'.format, place, best))}")
+            lines += number_lines(self.features(row, row + 1))
+        if self.with_answers and self.examples[self.example[row]].is_impossible:
+            lines.append("impossible example")
+        elif self.with_answers:
+            start, end = self.start_positions[row], self.end_positions[row]
+            answer = " ".join(tokens[start : end + 1]) if end else "not in this window"
+            lines += [f"start_position: {start}", f"end_position: {end}", f"answer: {answer}"]
+        return [*lines, f"length: {len(tokens)} of {self.max_seq_length}"]
+
 
 def build(
-    examples: Sequence[Example], tokenizer: Tokenizer, max_seq_length: int, doc_stride: int, max_query_length: int
-) -> Windows:
+    examples: Sequence[Example],
+    tokenizer: Tokenizer,
+    max_seq_length: int,
+    doc_stride: int,
+    max_query_length: int,
+    with_answers: bool = False,
+) -> QuestionWindows:
     """Tokenizes all texts and lays the windows; max_seq_length must be more than max_query_length + 3."""
     numbers: dict[Document, int] = {}
     document = np.array([numbers.setdefault(example.document, len(numbers)) for example in examples], np.int64)
     documents = encode_documents(list(numbers), tokenizer)
-    questions = Ragged(*tokenizer.encode([example.question for example in examples]))
+    documents, questions = _joined(documents, *tokenizer.encode([example.question for example in examples]))
     question_size = np.minimum(questions.sizes, max_query_length)  # [E]
     room = max_seq_length - question_size - 3  # [E]
     step = np.minimum(room, doc_stride)  # no piece may fall between two windows
@@ -171,12 +193,13 @@ def build(
     owner = np.repeat(np.arange(len(examples)), count)  # [W]
     span = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
     first = span * step[owner]
-    windows = Windows(
+    windows = QuestionWindows(
         examples=examples,
         documents=documents,
         questions=questions,
         tokenizer=tokenizer,
         max_seq_length=max_seq_length,
+        with_answers=with_answers,
         example=owner,
         document=document[owner],
         span=span,
@@ -186,7 +209,14 @@ def build(
         start_positions=np.zeros(len(owner), np.int64),
         end_positions=np.zeros(len(owner), np.int64),
     )
-    return _with_answers(windows, document)
+    return _with_places(windows, document) if with_answers else windows
+
+
+def _joined(documents: EncodedDocuments, values: np.ndarray, splits: np.ndarray) -> tuple[EncodedDocuments, Ragged]:
+    """The documents and the questions, both in one array of pieces, as the layout of rows wants it."""
+    pieces = np.concatenate([values, documents.pieces.values])
+    documents = dataclasses.replace(documents, pieces=Ragged(pieces, documents.pieces.splits + len(values)))
+    return documents, Ragged(pieces, splits)
 
 
 def encode_documents(documents: Sequence[Document], tokenizer: Tokenizer) -> EncodedDocuments:
@@ -210,7 +240,7 @@ def encode_documents(documents: Sequence[Document], tokenizer: Tokenizer) -> Enc
     )
 
 
-def _with_answers(windows: Windows, document: np.ndarray) -> Windows:
+def _with_places(windows: QuestionWindows, document: np.ndarray) -> QuestionWindows:
     """Fills in the places of the answers; `document` is that of each example, [E]."""
     answers = Ragged(*windows.tokenizer.encode([e.answer.text if e.answer else "" for e in windows.examples]))
     bounds = np.full([len(windows.examples), 2], -1)
@@ -245,51 +275,3 @@ def _answer_pieces(documents: EncodedDocuments, document: int, example: Example,
         if pieces[start : start + len(wanted)] == wanted:
             return start, start + len(wanted) - 1
     return first, last
-
-
-def write_records(path: str, windows: Windows, kind: records.RecordKind) -> None:
-    """Writes the windows, in order, to a TFRecord file of records.SQUAD_TRAINING or SQUAD_PREDICTION, atomically."""
-    names = [feature.name for feature in kind.features]
-    told = -1
-
-    def serialized() -> Iterator[bytes]:
-        nonlocal told
-        for start in range(0, len(windows), BATCH):
-            chosen = np.arange(start, min(start + BATCH, len(windows)))
-            features = windows.features(chosen)
-            example = int(windows.example[start])
-            if example // LOG_EVERY > told:
-                told = example // LOG_EVERY
-                logger.info("Writing example %d of %d", example, len(windows.examples))
-            columns = [features[name].reshape(len(chosen), -1).tolist() for name in names]
-            for row in zip(*columns, strict=True):
-                yield kind.serialize(dict(zip(names, row, strict=True)))
-
-    _show(windows, kind)
-    records.write(path, serialized())
-
-
-def _show(windows: Windows, kind: records.RecordKind) -> None:
-    """Logs the windows of the first examples in the words of the original's log (docs/parity.md 3)."""
-    for window in np.flatnonzero(windows.example < SHOWN):
-        features = windows.features(np.array([window]))
-        tokens, place = windows.tokens(window), range(windows.offset[window], windows.lengths[window] - 1)
-        words, best = windows.words(window).tolist(), windows.is_max_context(window).tolist()
-        logger.info("*** Example ***")
-        logger.info("unique_id: %d", FIRST_UNIQUE_ID + window)
-        logger.info("example_index: %d", windows.example[window])
-        logger.info("doc_span_index: %d", windows.span[window])
-        logger.info("tokens: %s", " ".join(tokens))
-        logger.info("token_to_orig_map: %s", " ".join(map("{}:{}".format, place, words)))
-        logger.info("token_is_max_context: %s", " ".join(map("{}:{}".format, place, best)))
-        for name in ("input_ids", "input_mask", "segment_ids"):
-            logger.info("%s: %s", name, " ".join(map(str, features[name][0])))
-        if kind is not records.SQUAD_TRAINING:
-            continue
-        if windows.examples[windows.example[window]].is_impossible:
-            logger.info("impossible example")
-            continue
-        start, end = windows.start_positions[window], windows.end_positions[window]
-        logger.info("start_position: %d", start)
-        logger.info("end_position: %d", end)
-        logger.info("answer: %s", " ".join(tokens[start : end + 1]))

@@ -10,29 +10,31 @@ Shapes: S max_seq_length, T words, X sentences, W windows, P WordPieces of all s
 import collections
 import dataclasses
 import functools
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from bert import records
+from bert.records import TAGGING, RecordKind
+from bert.records.layout import lay_out
+from bert.records.lengths import LengthSummary
+from bert.records.rows import Rows, number_lines
 from bert.tasks.tagging.conll import ConllFile
 from bert.tokenization import Tokenizer
 
-logger = logging.getLogger(__name__)
-
-BATCH = 2000  # windows laid out at once
-SHOWN = 5  # windows shown in the log
+LABELS_TOLD = 10  # in the log, the most frequent ones
 
 
 @dataclasses.dataclass(frozen=True)
-class Windows:
+class SentenceWindows(Rows):
     """The windows of all sentences, in order.
 
     pieces: int32 [P]. first_pieces: int64 [T], where each word begins in `pieces`. first, size: int64 [W], the pieces
     of each window. word_splits: int64 [W + 1]; words word_splits[w] to word_splits[w + 1] count in window w.
     label_ids: int32 [T], None where the file has no tags.
     """
+
+    record_kind: ClassVar[RecordKind] = TAGGING
 
     text: ConllFile
     labels: Sequence[str]
@@ -56,28 +58,30 @@ class Windows:
         """The places in the row of the words that count in a window: int64."""
         return 1 + self.first_pieces[self.words(window)] - self.first[window]
 
-    def features(self, begin: int, end: int) -> dict[str, np.ndarray]:
-        """The features of windows `begin` to `end`, not included, named as in records.TAGGING: int32 [n, S] or [n]."""
-        position = np.arange(self.max_seq_length)
-        first, size = self.first[begin:end, None], self.size[begin:end, None]  # [n, 1]
-        is_piece = (position >= 1) & (position <= size)
-        input_ids = np.zeros(is_piece.shape, np.int32)
-        input_ids[:, 0] = self.tokenizer.vocabulary.cls_id
-        input_ids[is_piece] = self.pieces[(first + position - 1)[is_piece]]
-        input_ids[position == size + 1] = self.tokenizer.vocabulary.sep_id
+    def scores(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+        """The scores of all labels for every word, float32 [T, C], from the logits of every window, [S, C] each."""
+        scores = np.zeros([len(self.text.words), len(self.labels)], np.float32)
+        for window, row in enumerate(logits):
+            scores[self.words(window)] = row[self.places(window)]
+        return scores
 
-        label_ids, label_weights = np.zeros_like(input_ids), np.zeros_like(input_ids)
+    def features(self, begin: int, end: int) -> dict[str, np.ndarray]:
+        vocabulary = self.tokenizer.vocabulary
+        first, size = self.first[begin:end], self.size[begin:end]  # [B]
+        rows = lay_out(
+            self.pieces, (first, first + size), None, vocabulary.cls_id, vocabulary.sep_id, self.max_seq_length
+        )
+        label_ids = np.zeros_like(rows["input_ids"])
+        label_weights = np.zeros(label_ids.shape, bool)
         if self.label_ids is not None:
             words = slice(self.word_splits[begin], self.word_splits[end])
             row = np.repeat(np.arange(end - begin), np.diff(self.word_splits[begin : end + 1]))
-            place = 1 + self.first_pieces[words] - first[row, 0]
+            place = 1 + self.first_pieces[words] - first[row]
             label_ids[row, place] = self.label_ids[words]
-            label_weights[row, place] = 1
+            label_weights[row, place] = True
         return {
-            "unique_ids": np.arange(begin, end, dtype=np.int32),
-            "input_ids": input_ids,
-            "input_mask": (position <= size + 1).astype(np.int32),
-            "segment_ids": np.zeros_like(input_ids),
+            "unique_ids": np.arange(begin, end)[:, None],
+            **rows,
             "label_ids": label_ids,
             "label_weights": label_weights,
         }
@@ -87,25 +91,39 @@ class Windows:
         """Where the pieces of each sentence begin and end: int64 [X + 1]."""
         return np.append(self.first_pieces, len(self.pieces))[self.text.splits]
 
-    def describe(self) -> list[str]:
-        """Lines for the log: how much there is, how long it is, what the vocabulary does not have, the labels."""
+    def describe(self, positions: int) -> list[str]:
+        """How much there is, how long it is, what the vocabulary does not have, the labels."""
         lengths = np.diff(self.piece_splits) + 2
-        p50, p95, p99 = np.percentile(lengths, [50, 95, 99], method="higher")
         unknown = np.mean(self.pieces == self.tokenizer.vocabulary.unk_id)
         lines = [
             f"{self.text.path}: {len(lengths)} sentences, {len(self.first_pieces)} words, {len(self)} rows",
-            f"  WordPieces a sentence: p50 {p50}, p95 {p95}, p99 {p99}, longest {lengths.max()}; "
+            f"  WordPieces a sentence: {LengthSummary.of(lengths)}; "
             f"{np.mean(lengths > self.max_seq_length):.1%} are longer than a row; {unknown:.1%} of all are [UNK]",
         ]
         if self.text.tags:
             counts = collections.Counter(self.text.tags).most_common()
-            shown = ", ".join(f"{tag}: {count}" for tag, count in counts[: 2 * SHOWN])
-            rest = len(counts) - 2 * SHOWN
+            shown = ", ".join(f"{tag}: {count}" for tag, count in counts[:LABELS_TOLD])
+            rest = len(counts) - LABELS_TOLD
             lines.append(f"  Labels: {shown}" + (f" and {rest} more" if rest > 0 else ""))
         return lines
 
+    def show(self, row: int, verbose: bool = False) -> list[str]:
+        """A WordPiece that carries no label has a -."""
+        features = self.features(row, row + 1)
+        length = self.size[row] + 2
+        tokens = [self.tokenizer.vocabulary.tokens[piece] for piece in features["input_ids"][0, :length]]
+        carried = zip(features["label_ids"][0, :length], features["label_weights"][0, :length], strict=True)
+        labels = [self.labels[label] if weight else "-" for label, weight in carried]
+        return [
+            f"unique_id: {row}",
+            f"tokens: {' '.join(tokens)}",
+            *(number_lines(features) if verbose else ()),
+            f"labels: {' '.join(labels)}",
+            f"length: {length} of {self.max_seq_length}",
+        ]
 
-def build(text: ConllFile, labels: Sequence[str], tokenizer: Tokenizer, max_seq_length: int) -> Windows:
+
+def build(text: ConllFile, labels: Sequence[str], tokenizer: Tokenizer, max_seq_length: int) -> SentenceWindows:
     """Tokenizes all words and lays the windows; max_seq_length must be at least 3, the tags among the labels."""
     pieces, first_pieces = encode_words(text.words, tokenizer)
     sentence_first = np.append(first_pieces, len(pieces))[text.splits]  # [X + 1]
@@ -122,7 +140,7 @@ def build(text: ConllFile, labels: Sequence[str], tokenizer: Tokenizer, max_seq_
     middle = (first[:-1] + first[1:] + room - 1) // 2 + 1
     begin = np.where(span > 0, np.append(0, middle), 0) + sentence_first[owner]
     ids = {label: index for index, label in enumerate(labels)}
-    return Windows(
+    return SentenceWindows(
         text=text,
         labels=labels,
         tokenizer=tokenizer,
@@ -151,35 +169,3 @@ def encode_words(words: Sequence[str], tokenizer: Tokenizer) -> tuple[np.ndarray
     starts = np.cumsum(sizes) - sizes
     shift = np.repeat(splits[word] - starts, sizes)  # [P]
     return values[shift + np.arange(len(shift))], starts
-
-
-def write_records(path: str, windows: Windows) -> None:
-    """Writes the windows, in order, to a TFRecord file of records.TAGGING, atomically."""
-    names = [feature.name for feature in records.TAGGING.features]
-
-    def serialized() -> Iterator[bytes]:
-        for begin in range(0, len(windows), BATCH):
-            logger.info("Writing row %d of %d", begin, len(windows))
-            end = min(begin + BATCH, len(windows))
-            features = windows.features(begin, end)
-            columns = [features[name].reshape(end - begin, -1).tolist() for name in names]
-            for row in zip(*columns, strict=True):
-                yield records.TAGGING.serialize(dict(zip(names, row, strict=True)))
-
-    _show(windows)
-    records.write(path, serialized())
-
-
-def _show(windows: Windows) -> None:
-    """Logs the first windows, as the original does (docs/parity.md 3); a WordPiece that carries no label has a -."""
-    for window in range(min(SHOWN, len(windows))):
-        features = {name: values[0] for name, values in windows.features(window, window + 1).items()}
-        length = windows.size[window] + 2
-        tokens = [windows.tokenizer.vocabulary.tokens[piece] for piece in features["input_ids"][:length]]
-        carried = zip(features["label_ids"][:length], features["label_weights"][:length], strict=True)
-        logger.info("*** Example ***")
-        logger.info("unique_id: %d", window)
-        logger.info("tokens: %s", " ".join(tokens))
-        logger.info("labels: %s", " ".join(windows.labels[label] if weight else "-" for label, weight in carried))
-        for name in ("input_ids", "input_mask", "segment_ids"):
-            logger.info("%s: %s", name, " ".join(map(str, features[name])))

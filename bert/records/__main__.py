@@ -1,0 +1,5 @@
+"""Prints docs/records.md."""
+
+from bert.records.documentation import describe
+
+print(describe(), end="")

@@ -1,0 +1,85 @@
+"""TFRecord files, without TensorFlow: written whole or not at all, read and counted though lengths may be damaged."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO
+
+import numpy as np
+
+from bert import files
+from bert.errors import InputError
+from bert.records import frames
+from bert.records.kinds import RecordKind
+from bert.records.serialization import serialize
+
+_READ_TOGETHER = 1 << 20  # bytes, each record counted as long as the longest
+
+
+def write_rows(path: str, kind: RecordKind, batches: Iterable[Mapping[str, np.ndarray]]) -> int:
+    """Writes the rows of all batches (`serialize` says what a batch is) to a file, atomically; returns how many."""
+    count = 0
+    with files.replaced(path) as temporary, files.open_binary(temporary, "wb") as file:
+        for features in batches:
+            framed = frames.frame(serialize(kind, features))
+            file.write(b"".join(framed))
+            count += len(framed)
+    return count
+
+
+def read(path: str) -> Iterator[bytes]:
+    """Yields the serialized records of a file. Raises InputError with the record's number where it is damaged."""
+    number = 0
+    with files.open_binary(path) as file:
+        for batch in _batches(file, path):
+            contents = [content for content, _ in batch]
+            for (content, found), expected in zip(batch, frames.checksums(contents), strict=True):
+                if found != expected:
+                    raise _damaged(path, number)
+                yield content
+                number += 1
+
+
+def count(path: str) -> int:
+    """The number of records in a file, from the headers alone.
+
+    Raises InputError with the record's number where a length is damaged or leads behind the file's end; what stands in
+    the records is not looked at.
+    """
+    with files.open_binary(path) as file:
+        return sum(1 for _ in _lengths(file, path))
+
+
+def _lengths(file: IO[bytes], path: str) -> Iterator[int]:
+    """The length of one record after the other; the file stands at its first byte."""
+    place = number = 0
+    size = files.size(path)
+    while place < size:
+        file.seek(place)
+        header = file.read(frames.HEADER)
+        length = int.from_bytes(header[:8], "little")
+        place += frames.HEADER + length + frames.FOOTER
+        if place > size or header != frames.header(length):
+            raise _damaged(path, number)
+        yield length
+        number += 1
+
+
+def _batches(file: IO[bytes], path: str) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Records and their checksums, so many at once that taking the checksums anew is fast."""
+    batch: list[tuple[bytes, bytes]] = []
+    longest = 0
+    try:
+        for length in _lengths(file, path):
+            longest = max(longest, length)
+            if batch and (len(batch) + 1) * longest > _READ_TOGETHER:
+                yield batch
+                batch, longest = [], length
+            batch.append((file.read(length), file.read(frames.FOOTER)))
+    except InputError:
+        yield batch  # what stands before the damaged place
+        raise
+    yield batch
+
+
+def _damaged(path: str, number: int) -> InputError:
+    doubt = "damaged, or this is no TFRecord file" if number == 0 else "damaged or cut off"
+    return InputError(f"{path}: record {number} is {doubt}")
