@@ -50,7 +50,7 @@ class Bert:
     def encode(self, batch) -> tuple[np.ndarray, np.ndarray]:
         """Sequence output [B, S, H] and pooled output [B, H]."""
         tables = {name: self.v[f"bert/embeddings/{name}_embeddings"] for name in ("word", "token_type", "position")}
-        ids, segments = batch["input_ids"], batch["segment_ids"]
+        ids, segments = batch["input_ids"], np.asarray(batch["segment_ids"], int)
         x = tables["word"][ids] + tables["token_type"][segments] + tables["position"][: ids.shape[1]]
         x = self.normalize(x, "bert/embeddings/LayerNorm")
         for number in range(self.layers):

@@ -72,12 +72,13 @@ def n_best(
     offset: int,
     logits: Sequence[tuple[Sequence[float], Sequence[float]]],
     options,
+    do_lower_case: bool = True,
 ) -> list[tuple[str, float, float]]:
     """(text, start logit, end logit) of the n best answers; `logits` holds starts and ends of each window."""
     words = document_words(text)
     pieces, word_of = [], []
     for first, end in words:
-        for piece in tokens(text[first:end], ids, options.do_lower_case):
+        for piece in tokens(text[first:end], ids, do_lower_case):
             pieces.append(piece)
             word_of.append((first, end))
     candidates = []
@@ -101,7 +102,7 @@ def n_best(
         if i is not None:
             predicted = " ".join(pieces[i : j + 1]).replace(" ##", "").replace("##", "")
             original = single_spaced(text[word_of[i][0] : word_of[j][1]])
-            answer = projected(" ".join(predicted.split()), original, options.do_lower_case)
+            answer = projected(" ".join(predicted.split()), original, do_lower_case)
         found.setdefault(answer, (answer, start_logit, end_logit))
     if options.version_2_with_negative and "" not in found:
         found[""] = ("", starts[0], ends[0])

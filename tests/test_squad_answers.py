@@ -133,7 +133,6 @@ def question(draw):
     options = AnswerOptions(
         n_best_size=draw(st.integers(1, 8)),
         max_answer_length=draw(st.integers(1, 6)),
-        do_lower_case=lower,
         version_2_with_negative=draw(st.booleans()),
         null_score_diff_threshold=draw(st.integers(-2, 2)),
     )
@@ -149,7 +148,7 @@ def test_answers_are_the_models(case):
     found = answers.answer(built, 0, starts, ends, options)
     places = list(zip(built.first.tolist(), built.size.tolist(), strict=True))
     text = built.examples[0].document.text
-    expected = reference.n_best(text, VOCABULARY.ids, places, 4, logits, options)
+    expected = reference.n_best(text, VOCABULARY.ids, places, 4, logits, options, built.tokenizer.do_lower_case)
     assert [(c.text, c.start_logit, c.end_logit) for c in found.n_best] == expected
     best = next(((text, start, end) for text, start, end in expected if text), None)
     if not options.version_2_with_negative:

@@ -23,6 +23,7 @@ class FineTuning(abc.ABC):
       name: what is learned, for people.
       command: whose run it is, in run.json.
       unit: what an epoch consists of, for messages.
+      record_files: split -> name of its record file.
       groups_evaluation: an evaluation may put rows of like length together, because nobody compares its `loss`, a mean
         over batches, with another program's.
     """
@@ -31,6 +32,11 @@ class FineTuning(abc.ABC):
     command: ClassVar[str]
     unit: ClassVar[str] = "training examples"
     groups_evaluation: ClassVar[bool] = True
+    record_files: ClassVar[Mapping[str, str]] = {
+        "train": "train.tf_record",
+        "dev": "eval.tf_record",
+        "test": "predict.tf_record",
+    }
 
     def __init__(self, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer):
         self.settings, self.config, self.tokenizer = settings, config, tokenizer

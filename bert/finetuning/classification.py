@@ -34,7 +34,8 @@ class Classification(FineTuning):
         self.task.prepare(options.data_dir, folder, settings.splits)
         if folder != settings.output_dir:  # what lies in the output folder itself is compared by its owner
             casing = {"do_lower_case": settings.do_lower_case}
-            labels_file.check_model(folder, {"vocab_sha256": tokenizer.vocabulary.sha256, **casing})
+            expected = {"vocab_sha256": tokenizer.vocabulary.sha256, **casing}
+            labels_file.check_model(folder, expected, f"`vocab_file`={settings.vocab_file}")
         self.examples = {split: self.task.examples(options.data_dir, split) for split in settings.splits}
         self.label_kind, self.labels_in_order = self.task.label_kind, self.task.labels
         self._headline = _headline(self.task)

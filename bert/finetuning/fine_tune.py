@@ -18,8 +18,6 @@ from bert.training.loop import Trainer
 
 logger = logging.getLogger(__name__)
 
-RECORD_FILES = {"train": "train.tf_record", "dev": "eval.tf_record", "test": "predict.tf_record"}
-
 
 def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertConfig, Tokenizer], FineTuning]) -> None:
     """Does what the settings ask for: train, evaluate, predict, in this order, in `output_dir`.
@@ -52,7 +50,7 @@ def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertCo
 def write_records(trainer: Trainer, task: FineTuning, split: str) -> RecordSet:
     """Writes a split's records to the run's folder and tells what they are."""
     settings, rows = task.settings, task.rows(split)
-    path = trainer.folder.own_file(RECORD_FILES[split])
+    path = trainer.folder.own_file(task.record_files[split])
     batch_size = {"dev": settings.eval_batch_size, "test": settings.predict_batch_size}.get(split, 1)
     padding = -len(rows) % batch_size if distribution.is_tpu(trainer.strategy) else 0
     write(path, rows, padding, verbose=settings.verbose_logging)

@@ -34,18 +34,19 @@ def read(folder: str) -> dict | None:
     return content
 
 
-def check_model(folder: str, expected: Mapping[str, object]) -> None:
+def check_model(folder: str, expected: Mapping[str, object], source: str) -> None:
     """Raises InputError, with both values, where the folder's labels.json tells of a model trained with others.
 
     Args:
-      expected: key of labels.json (`vocab_sha256`, `do_lower_case`...) -> value; a key it lacks passes.
+      expected: key of labels.json (vocab_sha256, do_lower_case...) -> value; a key it lacks passes.
+      source: where the expected values come from, for the message.
     """
     stored = read(folder) or {}
     for name, value in expected.items():
         if stored.get(name, value) != value:
             raise InputError(
                 f"{os.path.join(folder, LABELS_FILE)}: the model was trained with {name} {stored[name]}, "
-                f"this run has {value}"
+                f"this run has {value} ({source})"
             )
 
 

@@ -190,7 +190,7 @@ def check_header(row: Row) -> None:
 
 def check_unused(options: TableOptions, task: str) -> None:
     """Raises InputError for an option that only the table task knows."""
-    for field in dataclasses.fields(options):
+    for field in dataclasses.fields(TableOptions):
         value = getattr(options, field.name)
         if value != field.default:
             raise InputError(f"`{field.name}` is {value}, but only `task_name`=table reads it, not {task}")
