@@ -43,8 +43,7 @@ def write_mrpc(
         raise InputError(f"--mrpc_dir={mrpc_dir}: train.tsv has {len(examples)} rows, --mrpc_batches asks for {count}")
     drawn = [examples[i] for i in np.random.default_rng(seed).permutation(len(examples))[:count]]
     rows = ClassificationRows(drawn, task.labels, run.read_tokenizer(vocab_file, True, config), length)
-    columns = {name: values.astype(np.int32) for name, values in rows.features(0, count).items()}
-    _write(folder, "mrpc", rows.record_kind, columns)
+    _write(folder, "mrpc", rows.record_kind, rows.features(0, count))
 
 
 def _random(config: BertConfig, count: int, length: int, draw: np.random.Generator) -> dict[str, np.ndarray]:

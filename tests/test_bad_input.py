@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bert import input_pipeline, records
-from bert.records.frames import frame
+from bert.records.frames import frame, header
 from bert.records.serialization import serialize
 from bert.tokenization import SPECIAL_TOKENS
 from tests import commands
@@ -231,6 +231,11 @@ PRETRAINING = [
         "{folder}/records: record 0 is damaged, or this is no",
     ),
     case("cut off", file("records", lambda content: content[:-5]), "{folder}/records: record 39 is damaged or cut off"),
+    case(
+        "a length that would crash TensorFlow",
+        file("records", lambda content: header(2**60) + content[12:]),
+        "{folder}/records: record 0 is damaged",
+    ),
     case("a byte changed", file("records", one_byte_changed), "{folder}/records: record 19 is damaged or cut off"),
     case("another kind", serialized(CLASSIFIER_RECORD), "record 0: has no feature 'masked_lm_positions'"),
     case("no example", serialized(b"\xff\xff"), "{folder}/records: record 0: is no tf.train.Example"),

@@ -34,7 +34,7 @@ def read(batch: dict[str, np.ndarray]) -> list[tuple[str, str]]:
     """Each row of a batch as its tokens and its segments, both up to the last real position."""
     sizes = batch["input_mask"].sum(axis=1)
     return [
-        (" ".join(TOKENS[i] for i in ids[:size]), "".join(map(str, segments[:size].astype(int))))
+        (" ".join(TOKENS[i] for i in ids[:size]), "".join(map(str, segments[:size])))
         for ids, segments, size in zip(batch["input_ids"], batch["segment_ids"], sizes, strict=True)
     ]
 
@@ -65,7 +65,7 @@ def test_layout(tokenizer, max_seq_length, text_a, text_b, tokens, segments):
     texts = ("i j i j i j i j", None), (text_a, text_b), ("h h h h h h", None)
     batch = encoded(tokenizer, max_seq_length, *texts)
     assert read(batch)[1] == (tokens, segments)
-    assert not batch["input_ids"][~batch["input_mask"]].any()
+    assert not batch["input_ids"][batch["input_mask"] == 0].any()
     assert batch["input_ids"].shape == (3, max_seq_length)
 
 

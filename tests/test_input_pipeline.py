@@ -1,12 +1,15 @@
 """Records to batches: every row where and as often as it should be, and the same order from any start."""
 
 import collections
+import pathlib
 
 import numpy as np
 import pytest
 
 from bert import records
+from bert.errors import InputError
 from bert.input_pipeline import WINDOW, RecordSet, evaluation_batches, training_batches
+from bert.records import frames
 from tests import commands
 
 S = 32
@@ -92,3 +95,11 @@ def test_evaluation_sees_every_row_once_in_order(record_set, batch_size):
 
 def test_count(record_set):
     assert record_set.count == 100
+
+
+@pytest.mark.parametrize("reader", [evaluation_batches, lambda record_set, size: record_set.statistics()])
+def test_a_damaged_length_is_told_before_tensorflow_reads_it(record_set, reader):
+    content = pathlib.Path(record_set.paths[1]).read_bytes()
+    pathlib.Path(record_set.paths[1]).write_bytes(content + frames.header(2**60) + bytes(20))
+    with pytest.raises(InputError, match=r"1\.tfrecord: record 50 is damaged or cut off"):
+        reader(record_set, 8)

@@ -1,5 +1,6 @@
 """Windows, projection and n-best answers against the slow models of tests/squad_references.py."""
 
+import dataclasses
 import json
 
 import hypothesis
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from bert.options.questions import AnswerOptions
 from bert.tasks.squad import answers, projection, windows
-from bert.tasks.squad.examples import Document, Example
+from bert.tasks.squad.examples import Answer, Document, Example
 from bert.tokenization import Tokenizer, Vocabulary
 from tests import squad_references as reference
 from tests.reference_tokenizer import basic_tokens
@@ -40,6 +41,17 @@ def test_windows_and_their_max_context_are_the_models(text, room, stride):
     for number, (first, size) in enumerate(expected):
         best = [reference.best_window(expected, piece) == number for piece in range(first, first + size)]
         assert built.is_max_context(number).tolist() == best
+
+
+def test_a_row_is_shown_as_a_person_reads_it():
+    example = Example("q", "a b", Document.of("a e b o"), Answer("b", 2, 2))
+    built = windows.build([example], TOKENIZERS[True], 10, 5, max_query_length=2, with_answers=True)
+    first = ["unique_id: 1000000000", "example_index: 0", "doc_span_index: 0", "tokens: [CLS] a b [SEP] a e b o [SEP]"]
+    rest = ["start_position: 6", "end_position: 6", "answer: b", "length: 9 of 10"]
+    assert built.show(0) == first + rest
+    names = [line.split(":")[0] for line in built.show(0, verbose=True)[4:-4]]
+    assert names == ["token_to_orig_map", "token_is_max_context", "input_ids", "input_mask", "segment_ids"]
+    assert dataclasses.replace(built, with_answers=False).show(0) == [*first, "length: 9 of 10"]
 
 
 def test_a_longer_window_gives_a_little_more_context():

@@ -22,10 +22,10 @@ class PlanReader:
         self._max_seq_length = max_seq_length
 
     def features(self, plans: np.ndarray) -> dict[str, np.ndarray]:
-        """uint64 [B, 5 + P] plans -> the seven features, each [B, length]; what is 0 or 1 is bool."""
+        """uint64 [B, 5 + P] plans -> the seven features, each [B, length]; of integers but for the weights."""
         pairs, masked = plans[:, :MASKED].astype(np.int64), np.sort(plans[:, MASKED:], axis=1)
         a, b = (pairs[:, A_START], pairs[:, A_STOP]), (pairs[:, B_START], pairs[:, B_STOP])
-        rows = lay_out(self._tokens, a, b, self._cls_id, self._sep_id, self._max_seq_length)
+        rows = lay_out(self._tokens, a, b, self._cls_id, self._sep_id, self._max_seq_length, dtype=np.int8)
         ids = rows["input_ids"]
         is_masked = masked != NOTHING
         pieces = (masked >> 32).astype(np.int64)

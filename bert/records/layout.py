@@ -16,6 +16,7 @@ def lay_out(
     sep_id: int,
     max_seq_length: int,
     is_pair: np.ndarray | None = None,
+    dtype: type[np.integer] = np.int32,
 ) -> dict[str, np.ndarray]:
     """Lays out B rows of S = max_seq_length positions, into which they have to fit with [CLS] and [SEP].
 
@@ -25,9 +26,10 @@ def lay_out(
       cls_id, sep_id: ids of [CLS] and [SEP].
       max_seq_length: S.
       is_pair: bool [B], whether a row has a second text, which may be empty; None: all rows if b is given.
+      dtype: of input_mask and segment_ids; int8 is made and written faster.
 
     Returns:
-      input_ids int32 [B, S], input_mask and segment_ids bool [B, S].
+      input_ids int32, input_mask and segment_ids of 0 and 1, all [B, S].
     """
     a_start, a_stop = (bound[:, None] for bound in a)  # [B, 1]
     b_start, b_stop = (a_stop, a_stop) if b is None else (bound[:, None] for bound in b)
@@ -43,4 +45,4 @@ def lay_out(
     ids[:, 0] = cls_id
     np.put_along_axis(ids, middle, sep_id, axis=1)
     np.put_along_axis(ids, end, sep_id, axis=1)
-    return {"input_ids": ids, "input_mask": mask, "segment_ids": in_b & mask}
+    return {"input_ids": ids, "input_mask": mask.astype(dtype), "segment_ids": (in_b & mask).astype(dtype)}

@@ -32,8 +32,8 @@ class Rows(abc.ABC):
     def features(self, begin: int, end: int) -> dict[str, np.ndarray]:
         """The features of rows `begin` to `end`, not included, named as in the kind and in its order.
 
-        Each is [end - begin, length]: integers, bool where it can only be 0 or 1, or float32. Raises InputError for an
-        example that makes no row.
+        Each is [end - begin, length], int32 or float32, as `parsing.parse` gives it. Raises InputError for an example
+        that makes no row.
         """
 
     @abc.abstractmethod
@@ -87,4 +87,4 @@ def _show(rows: Rows, row: int, verbose: bool) -> None:
 def number_lines(features: dict[str, np.ndarray]) -> list[str]:
     """The numbers of the first row, a line each for what stands under its WordPieces."""
     names = ("input_ids", "input_mask", "segment_ids")
-    return [f"{name}: {' '.join(map(str, features[name][0].astype(int)))}" for name in names]
+    return [f"{name}: {' '.join(map(str, features[name][0]))}" for name in names]

@@ -15,7 +15,7 @@ from bert.records.kinds import RecordKind
 
 
 def serialize(kind: RecordKind, features: Mapping[str, np.ndarray]) -> list[bytes]:
-    """The records of B rows: each feature of the kind is an array [B, length], of integers, of bool or of floats."""
+    """The records of B rows: each feature of the kind is an array [B, length] of numbers."""
     columns: list[np.ndarray | list[bytes]] = []  # matrices of bytes [B, N] where all rows have one length
     for feature in kind.sorted_features:
         values = features[feature.name]

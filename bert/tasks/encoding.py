@@ -82,7 +82,7 @@ class ClassificationRows(Rows):
         return {
             **rows,
             "label_ids": self.label_kind.ids(labels, self.labels),
-            "is_real_example": np.ones([len(examples), 1], bool),
+            "is_real_example": np.ones([len(examples), 1], np.int32),
         }
 
     def _checked_label(self, example: InputExample) -> Label:

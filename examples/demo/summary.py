@@ -6,9 +6,8 @@ python -m examples.demo.summary RUNS SECONDS
 import dataclasses
 import json
 import pathlib
-import struct
 
-from bert import cli, files
+from bert import cli, files, records
 from bert.options import required
 
 TABLE = "{:<20}{:<68}{:>7}"
@@ -40,16 +39,6 @@ def read_columns(path: pathlib.Path) -> list[list[str]]:
     return [line.split("\t") for line in path.read_text(encoding="utf-8").removesuffix("\n").split("\n")]
 
 
-def count_records(path: pathlib.Path) -> int:
-    """Records of a TFRecord file, counted without TensorFlow: a length, its check sum, the data, its check sum."""
-    count = 0
-    with open(path, "rb") as file:
-        while header := file.read(12):
-            file.seek(struct.unpack("<Q", header[:8])[0] + 4, 1)
-            count += 1
-    return count
-
-
 def test_accuracy(runs: pathlib.Path) -> tuple[float, int]:
     """Share of test articles whose most probable label is theirs, and how many articles there are."""
     labels = json.loads((runs / "classifier_output/labels.json").read_text(encoding="utf-8"))["labels"]
@@ -71,7 +60,7 @@ def results(runs: pathlib.Path) -> dict[str, str]:
     return {
         "weights": f"MiniLM, {config['num_hidden_layers']} layers of {config['hidden_size']}, in Google's layout",
         "texts": ", ".join(f"{articles[name]} {name}" for name in articles) + " BBC news articles",
-        "pretraining data": f"{count_records(runs / 'tf_examples.tfrecord')} instances of sample_text.txt",
+        "pretraining data": f"{records.count(str(runs / 'tf_examples.tfrecord'))} instances of sample_text.txt",
         "pretraining": (
             f"{pretrained['global_step']:.0f} steps, masked LM loss {first['masked_lm_loss']:.2f} before, "
             f"{pretrained['masked_lm_loss']:.2f} after, accuracy {pretrained['masked_lm_accuracy']:.3f}"

@@ -129,11 +129,16 @@ class QuestionWindows(Rows):
             self.tokenizer.vocabulary.sep_id,
             self.max_seq_length,
         )
-        features = {"unique_ids": FIRST_UNIQUE_ID + np.arange(begin, end)[:, None], **rows}
+        features = {
+            "unique_ids": np.arange(FIRST_UNIQUE_ID + begin, FIRST_UNIQUE_ID + end, dtype=np.int32)[:, None],
+            **rows,
+        }
         if self.with_answers:
-            features["start_positions"] = self.start_positions[chosen, None]
-            features["end_positions"] = self.end_positions[chosen, None]
-            features["is_impossible"] = np.array([[self.examples[index].is_impossible] for index in owner], bool)
+            features["start_positions"] = self.start_positions[chosen, None].astype(np.int32)
+            features["end_positions"] = self.end_positions[chosen, None].astype(np.int32)
+            features["is_impossible"] = np.array([self.examples[index].is_impossible for index in owner], np.int32)[
+                :, None
+            ]
         return features
 
     def describe(self, positions: int) -> list[str]:

@@ -72,15 +72,15 @@ class SentenceWindows(Rows):
             self.pieces, (first, first + size), None, vocabulary.cls_id, vocabulary.sep_id, self.max_seq_length
         )
         label_ids = np.zeros_like(rows["input_ids"])
-        label_weights = np.zeros(label_ids.shape, bool)
+        label_weights = np.zeros_like(label_ids)
         if self.label_ids is not None:
             words = slice(self.word_splits[begin], self.word_splits[end])
             row = np.repeat(np.arange(end - begin), np.diff(self.word_splits[begin : end + 1]))
             place = 1 + self.first_pieces[words] - first[row]
             label_ids[row, place] = self.label_ids[words]
-            label_weights[row, place] = True
+            label_weights[row, place] = 1
         return {
-            "unique_ids": np.arange(begin, end)[:, None],
+            "unique_ids": np.arange(begin, end, dtype=np.int32)[:, None],
             **rows,
             "label_ids": label_ids,
             "label_weights": label_weights,
