@@ -57,7 +57,7 @@ class BertConfig:
     @classmethod
     def from_json_file(cls, path: str) -> "BertConfig":
         """Reads a `bert_config.json`. Raises InputError naming the file and what is wrong in it."""
-        values = files.read_json(path)
+        values = files.read_json(path, whole_characters=True)
         try:
             return cls.from_dict(values)
         except InputError as error:

@@ -7,11 +7,12 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tqdm import tqdm
 
 from bert import files
+from bert.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -87,23 +88,34 @@ class JsonLines:
 
     def __init__(self, path: str, start_step: int, earlier: str | None = None):
         earlier = earlier or path
-        lines = files.read_lines(earlier) if files.exists(earlier) else ()
-        self.kept = [line for line in lines if _step_of(line) <= start_step]
+        self.path, self.kept = path, [line for step, line in _read_steps(earlier) if step <= start_step]
         files.write_text(path, "".join(f"{line}\n" for line in self.kept))
         self.file = files.open_binary(path, "ab")
 
     def write(self, entry: Mapping[str, object]) -> None:
-        self.file.write(f"{json.dumps(entry)}\n".encode())
+        with files.named(self.path):
+            self.file.write(f"{json.dumps(entry)}\n".encode())
 
     def flush(self) -> None:
-        self.file.flush()
+        with files.named(self.path):
+            self.file.flush()
 
 
-def _step_of(line: str) -> float:
-    try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError):  # the last line of a run that was killed while it wrote
-        return float("inf")
+def _read_steps(path: str) -> Iterator[tuple[int, str]]:
+    """Yields (step, line). Tells of lines that are damaged, and leaves them out; not of the last one, which a run that
+    was killed has cut off."""
+    damaged = None
+    for number, line in enumerate(files.read_lines(path) if files.exists(path) else (), start=1):
+        if damaged:
+            logger.warning("%s; the line is left out.", damaged)
+            damaged = None
+        try:
+            values = files.parse_json(line, path, number)
+            if not isinstance(values, dict):
+                raise InputError(f"{path}:{number}: expected a JSON object, found {type(values).__name__}")
+            yield files.checked(values, {"step": int}, f"{path}:{number}")["step"], line
+        except InputError as error:
+            damaged = error
 
 
 class StepLog(JsonLines):

@@ -78,9 +78,8 @@ class Trainer:
         InputError where all are damaged, or the checkpoint is of another model.
         """
         checkpoints = checkpoints or self.checkpoints
-        checkpoints.check_state()
         damaged = None
-        for prefix in checkpoints.newest_first():
+        for prefix in checkpoints.candidates():
             try:
                 self._restore(prefix)
             except checkpoint.Damaged as error:

@@ -105,7 +105,7 @@ class RecordMaker:
         if status < 0:
             raise InputError(
                 "the process that makes the records was killed, perhaps for want of memory: "
-                "stream the text with --num_workers, which takes less"
+                "stream the text with `num_workers`, which takes less"
             )
         if status == 1:
             raise RuntimeError("the process that makes the records failed, it says above why")
