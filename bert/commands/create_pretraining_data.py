@@ -104,7 +104,7 @@ class Settings:
             if folder and not files.is_remote(path) and not files.is_folder(folder):
                 raise InputError(f"--output_file: the folder {folder} of {path} does not exist")
             files.check_replaceable(path, "--output_file")
-            files.check_folder(folder or ".", "output_file")
+            files.check_folder(path if files.is_remote(path) else folder or ".", "output_file")
             if paths.count(path) > 1:
                 raise InputError(f"--output_file names {path} twice")
             if path in input_paths:
