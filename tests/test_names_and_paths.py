@@ -220,3 +220,39 @@ def test_streaming_says_nothing_of_tensorflow(tmp_path):
     done = shell(f"python {CREATE}.py {flags}")
     assert done.returncode == 0
     assert not [line for line in done.stderr.splitlines() if "absl" in line or "0000 00:" in line]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_disk_that_is_full_is_named(workers, tmp_path):
+    """A limit on the size of a file stands for the disk; nothing half-written stays."""
+    given = creation(tmp_path, num_workers=workers, dupe_factor=20)
+    flags = " ".join(f"--{name}={value}" for name, value in given.items())
+    done = shell(f"ulimit -f 2; python {CREATE}.py {flags}")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"error: {tmp_path}/out")
+    assert last.endswith("File too large")
+    assert os.listdir(tmp_path) == ["text.txt"]
+
+
+def test_a_killed_fork_server_is_told(tmp_path):
+    """The helper of the helpers, killed before it has started one."""
+    code = f"""
+import sys, threading, time, os, signal
+from multiprocessing import forkserver
+def kill():
+    while forkserver._forkserver._forkserver_pid is None:
+        time.sleep(0.001)
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+threading.Thread(target=kill, daemon=True).start()
+from bert import cli
+from bert.commands import {CREATE} as command
+if __name__ == "__main__":
+    cli.run(command.Settings, command.main)
+"""
+    (tmp_path / "killing.py").write_text(code)
+    flags = " ".join(f"--{name}={value}" for name, value in creation(tmp_path, num_workers=1).items())
+    done = shell(f"python {tmp_path}/killing.py {flags}", PYTHONPATH=os.getcwd())
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: a worker process was killed"), done.stderr
+    assert "Traceback" not in done.stderr

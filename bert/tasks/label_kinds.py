@@ -6,8 +6,9 @@ C classes.
 
 import abc
 import collections
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -29,8 +30,11 @@ class LabelKind(abc.ABC):
     measures: ClassVar[tuple[str, ...]]  # what is told of a set at the end, names as in its report
 
     @abc.abstractmethod
-    def check(self, label: Label, labels: Sequence[str], where: str) -> Label:
-        """The label as this kind has it. Raises InputError, opening with `where`, for one that is none."""
+    def check(self, label: Label, labels: Collection[str], where: str) -> Label:
+        """The label as this kind has it; among the keys of a dict many `labels` are searched at once.
+
+        Raises InputError, opening with `where`, for one that is none.
+        """
 
     @abc.abstractmethod
     def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
@@ -74,7 +78,7 @@ class SingleLabel(LabelKind):
     measures = ("accuracy", "macro_f1")
 
     def check(self, label, labels, where):
-        if label not in labels:
+        if not isinstance(label, Hashable) or label not in labels:
             raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {shown(labels)}")
         return label
 
@@ -99,14 +103,18 @@ class MultiLabel(LabelKind):
     threshold = 0.5
 
     def check(self, label, labels, where):
-        found = (label,) if isinstance(label, str) else tuple(label)
-        unknown = next((one for one in found if one not in labels), None)
+        found = tuple(label) if isinstance(label, tuple | list) else (label,)
+        unknown = next((one for one in found if not isinstance(one, Hashable) or one not in labels), None)
         if unknown is not None:
             raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {shown(labels)}")
         return found
 
     def ids(self, examples_labels, labels):
-        return np.array([[label in (found or ()) for label in labels] for found in examples_labels], np.int32)  # [B, C]
+        ids_of = {label: i for i, label in enumerate(labels)}
+        ids = np.zeros([len(examples_labels), len(labels)], np.int32)  # [B, C]
+        for row, found in zip(ids, examples_labels, strict=True):
+            row[[ids_of[label] for label in found or ()]] = 1
+        return ids
 
     def probabilities(self, logits):
         logits = logits.astype(np.float64)
@@ -175,6 +183,6 @@ def as_number(label: object) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
-def shown(labels: Sequence[str]) -> str:
+def shown(labels: Collection[str]) -> str:
     """Labels for a message; of hundreds only the first ten."""
-    return ", ".join(labels[:10]) + (f" ... ({len(labels)} labels)" if len(labels) > 10 else "")
+    return ", ".join(itertools.islice(labels, 10)) + (f" ... ({len(labels)} labels)" if len(labels) > 10 else "")
