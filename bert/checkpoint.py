@@ -108,10 +108,16 @@ def _reader(prefix: str) -> Iterator[object]:
 
     It takes the name for a glob and offers no escape. So a name with such signs is read through links of another name.
     """
-    if files.is_remote(prefix) or not re.search(r"[\[\]*?\\]", prefix):
+    if files.is_remote(prefix):
         yield tf.train.load_checkpoint(prefix)
         return
     folder, name = os.path.split(os.path.abspath(prefix))
+    for file in files.listing(folder):
+        if file.startswith(f"{name}.") and not os.path.isfile(os.path.join(folder, file)):
+            raise Damaged(f"{prefix}: {file} is no regular file")  # a pipe would be waited for
+    if not re.search(r"[\[\]*?\\]", prefix):
+        yield tf.train.load_checkpoint(prefix)
+        return
     with tempfile.TemporaryDirectory(prefix="checkpoint-") as links:
         for file in os.listdir(folder):
             if file.startswith(f"{name}."):

@@ -97,6 +97,23 @@ def test_whatever_is_written_replaces_no_pipe(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["model.ckpt-1.index", "run.json"]
 
 
+def test_a_checkpoint_that_is_a_pipe(tmp_path):
+    folder = checkpoint.CheckpointFolder(str(tmp_path))
+    folder.save(1, {"w": np.zeros(3, np.float32)})
+    os.mkfifo(tmp_path / "model.ckpt-2.index")
+    with pytest.raises(checkpoint.Damaged, match=r"model\.ckpt-2: model\.ckpt-2\.index is no regular file"):
+        checkpoint.read_shapes(folder.prefix(2))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read anything")
+@pytest.mark.parametrize("name", ["input_file", "vocab_file"])
+def test_a_file_that_may_not_be_read(name, tmp_path):
+    closed = tmp_path / "closed"
+    closed.touch(mode=0o000)
+    error = commands.run(CREATE, **{**creation(tmp_path), name: closed}).error
+    assert error == f"--{name}: no permission to read {closed}"
+
+
 def test_a_link_is_followed(tmp_path):
     given = creation(tmp_path)
     (tmp_path / "real").mkdir()
