@@ -17,11 +17,11 @@ Nothing in this module imports TensorFlow, so `--help` and a mistyped flag answe
 
 import dataclasses
 import difflib
+import errno
 import logging
 import os
 import re
 import sys
-import tempfile
 import textwrap
 import types
 import typing
@@ -29,6 +29,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags as absl_flags
 
+from bert import quiet
 from bert.errors import InputError, Stopped
 from bert.options import is_required
 
@@ -54,6 +55,8 @@ def parse(settings_class: type, argv: Sequence[str]):
     Raises InputError for an unknown flag, a stray argument, a value of the wrong type, a missing
     required flag, and for whatever `settings_class.check` refuses.
     """
+    for argument in argv[1:]:
+        check_text(argument)
     values = absl_flags.FlagValues()
     fields = dataclasses.fields(settings_class)
     for field in fields:
@@ -82,6 +85,18 @@ def parse(settings_class: type, argv: Sequence[str]):
     return settings
 
 
+def check_text(argument: str) -> None:
+    """Raises InputError for an argument with bytes that are no text in this locale: no file name of TensorFlow's, and
+    nothing to be written into a JSON file."""
+    try:
+        argument.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{os.fsencode(argument)!r} is no text in {sys.getfilesystemencoding()}, the encoding of this locale; "
+            "names in UTF-8 are read everywhere with PYTHONUTF8=1 in the environment"
+        ) from None
+
+
 def _unknown_flag(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f"unknown flag --{name}" + (f", did you mean --{close[0]}?" if close else " (--help lists all flags)")
@@ -108,8 +123,9 @@ def help_text(settings_class: type, description: str) -> str:
 def run(settings_class: type, main: Callable, argv: Sequence[str] | None = None) -> typing.NoReturn:
     """Runs a command: parses the flags, calls `main(settings)`, turns bad input into one line and status 1."""
     argv = sys.argv if argv is None else argv
+    open_standard_streams()
     if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in argv[1:]):
-        print(help_text(settings_class, sys.modules[settings_class.__module__].__doc__ or ""))
+        show_help(help_text(settings_class, sys.modules[settings_class.__module__].__doc__ or ""))
         sys.exit(0)
     show_log(settings_class)
     try:
@@ -131,24 +147,35 @@ def run(settings_class: type, main: Callable, argv: Sequence[str] | None = None)
     sys.exit(0)
 
 
+def open_standard_streams() -> None:
+    """Opens those that the caller has closed (`2>&-`) to nowhere; the next file opened would become one otherwise."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def show_help(text: str) -> None:
+    """Prints the text; a reader that has seen enough (`| head -1`) is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # what is still in the buffer goes there at the end
+        os.close(nowhere)
+
+
 def import_tensorflow() -> None:
     """Imports TensorFlow without the lines it writes to stderr at the start; they are shown if it fails."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            import tensorflow as tf
+    with quiet.standard_error_held():
+        import tensorflow as tf
 
-            tf.config.list_physical_devices()  # not the logical ones: they would settle the distribution
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+        tf.config.list_physical_devices()  # not the logical ones: they would settle the distribution
 
 
 def with_flags(message: str, settings_class: type) -> str:
@@ -184,6 +211,8 @@ def _one_line(error: Exception) -> str | None:
         return " ".join(str(error).split("\n"))
     tf_errors = sys.modules["tensorflow"].errors if "tensorflow" in sys.modules else None
     if tf_errors and isinstance(error, tf_errors.ResourceExhaustedError):
+        if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
+            return str(error)  # TensorFlow calls a full disk so too
         return (
             "out of memory: lower --train_batch_size or --max_seq_length, or give --gradient_accumulation_steps, "
             "--recompute or --mixed_precision=bfloat16"
@@ -194,4 +223,6 @@ def _one_line(error: Exception) -> str | None:
         )
     if isinstance(error, OSError):  # a full disk, a read-only folder, a file that is no longer there
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory"
     return None

@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import os
 
 from bert import files
 from bert.errors import InputError
 
+MOST_LAYERS = 1000  # the largest models have about a hundred; each takes seconds to build, whatever its size
 ACTIVATIONS = ("linear", "relu", "gelu", "tanh")
 
 
@@ -40,6 +42,34 @@ class BertConfig:
             )
         if self.activation not in ACTIVATIONS:
             raise InputError(f"hidden_act is '{self.hidden_act}', expected one of {', '.join(ACTIVATIONS)}")
+        if self.num_hidden_layers > MOST_LAYERS:
+            raise InputError(f"num_hidden_layers is {self.num_hidden_layers}, expected at most {MOST_LAYERS}")
+
+    @property
+    def parameter_count(self) -> int:
+        """Weights of the encoder, its pooler included; a head adds little to them."""
+        hidden, inner = self.hidden_size, self.intermediate_size
+        rows = self.vocab_size + self.max_position_embeddings + self.type_vocab_size
+        attention, feed_forward = 4 * (hidden + 1) * hidden, 2 * hidden * inner + inner + hidden
+        layer = attention + feed_forward + 2 * 2 * hidden  # two layer normalizations
+        return rows * hidden + 2 * hidden + self.num_hidden_layers * layer + (hidden + 1) * hidden
+
+    def check_memory(self, path: str, training: bool, available: int | None = None) -> None:
+        """Raises InputError, naming `path` and the largest sizes, where the weights alone do not fit into memory:
+        4 bytes each, and as many for the gradient and for each of Adam's two moments where they are trained.
+
+        `available`: bytes there are, by default those of this machine, or of the container it is.
+        """
+        available = memory_size() if available is None else available
+        needed = self.parameter_count * 4 * (4 if training else 1)
+        if needed > available:
+            sizes = sorted(_SIZES, key=lambda name: getattr(self, name) / _SIZES[name], reverse=True)
+            shown = ", ".join(f"{name} {getattr(self, name)}" for name in sizes[:2])
+            raise InputError(
+                f"{path}: a model of {self.parameter_count:,} parameters takes {needed / 1e9:.1f} GB "
+                f"{'to train' if training else 'to hold'}, this machine has {available / 1e9:.1f} GB; "
+                f"its largest sizes: {shown}"
+            )
 
     @property
     def activation(self) -> str:
@@ -57,7 +87,7 @@ class BertConfig:
     @classmethod
     def from_json_file(cls, path: str) -> "BertConfig":
         """Reads a `bert_config.json`. Raises InputError naming the file and what is wrong in it."""
-        values = files.read_json(path)
+        values = files.read_json(path, whole_characters=True)
         try:
             return cls.from_dict(values)
         except InputError as error:
@@ -74,6 +104,24 @@ class BertConfig:
 _FIELDS = [field for field in dataclasses.fields(BertConfig) if field.name != "other"]
 
 
+# Those that make a model large, with their values in BERT base, against which they are measured.
+_SIZES = {
+    field.name: field.default
+    for field in _FIELDS
+    if field.name in ("hidden_size", "num_hidden_layers", "intermediate_size", "max_position_embeddings")
+} | {"vocab_size": 30522, "type_vocab_size": 2}
+
+
+def memory_size() -> int:
+    """Bytes of memory this process may take: the machine's, or less where its container has a limit."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        if os.path.exists(path):
+            text = "".join(files.read_lines(path)).strip()
+            sizes += [int(text)] if text.isdecimal() else []
+    return min(sizes)
+
+
 def _check_type(field: dataclasses.Field, value: object) -> None:
     if field.type is int:
         if type(value) is not int or value < 1:
@@ -81,5 +129,7 @@ def _check_type(field: dataclasses.Field, value: object) -> None:
     elif field.type is float:
         if type(value) not in (int, float) or not 0 <= value <= 1:
             raise InputError(f"{field.name} is {value!r}, expected a number from 0 to 1")
+        if field.name.endswith("dropout_prob") and value == 1:
+            raise InputError(f"{field.name} is {value!r}, expected less than 1: nothing would be left to learn from")
     elif value is not None and not isinstance(value, str):
         raise InputError(f"{field.name} is {value!r}, expected a name")

@@ -151,6 +151,9 @@ def evaluation_batches(
 
 
 def _epoch_rows(record_set: RecordSet, epoch: tf.Tensor, seed: int) -> tf.data.Dataset:
+    # The seed of the graph being traced, which is half of the one below. TensorFlow asks whether both are 0, and cannot
+    # ask it of a tensor: so this half is never 0.
+    tf.random.set_seed(seed % (2**31 - 1) or 1)
     files = tf.range(len(record_set.paths), dtype=tf.int64)
     order = tf.random.experimental.stateless_shuffle(files, seed=tf.stack([tf.cast(seed, tf.int64), epoch]))
     return record_set.rows(order).shuffle(SHUFFLE_BUFFER, seed=seed + epoch * 1_000_003)

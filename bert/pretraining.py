@@ -21,7 +21,7 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
     Raises InputError for whatever is wrong with settings, records and checkpoints, most of it before any work.
     """
     strategy = run.open_devices(settings)
-    config = run.read_config(settings.bert_config_file, settings.max_seq_length)
+    config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     record_set = open_records(options, config, settings.max_seq_length)
     vocabulary = check_vocabulary(record_set.paths, config)
     logger.info("  %d records", record_set.count)
@@ -29,13 +29,13 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
         logger.info("  %s", line)
     identity = {"command": "run_pretraining", "config": config.to_dict(), **vocabulary}
     schedule = Schedule(options.num_train_steps, options.num_warmup_steps) if settings.do_train else None
-    trainer = run.start(settings, strategy, lambda: PretrainingModel(config), identity, schedule)
-    evaluation = Evaluation(record_set, settings.eval_batch_size, options.max_eval_steps)
-    if schedule:
-        run.train(trainer, settings, schedule, record_set, evaluation)
-    if settings.do_eval:
-        results, _ = run.evaluate(trainer, evaluation)
-        reporting.write_results(trainer.folder.own_file("eval_results.txt"), results)
+    with run.opened(settings, strategy, lambda: PretrainingModel(config), identity, schedule) as trainer:
+        evaluation = Evaluation(record_set, settings.eval_batch_size, options.max_eval_steps)
+        if schedule:
+            run.train(trainer, settings, schedule, record_set, evaluation)
+        if settings.do_eval:
+            results, _ = run.evaluate(trainer, evaluation)
+            reporting.write_results(trainer.folder.own_file("eval_results.txt"), results)
 
 
 def open_records(options: PretrainingOptions, config: BertConfig, max_seq_length: int) -> RecordSet:

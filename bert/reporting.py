@@ -7,11 +7,12 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tqdm import tqdm
 
 from bert import files
+from bert.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -77,23 +78,45 @@ class JsonLines:
 
     def __init__(self, path: str, start_step: int, earlier: str | None = None):
         earlier = earlier or path
-        lines = files.read_lines(earlier) if files.exists(earlier) else ()
-        self.kept = [line for line in lines if _step_of(line) <= start_step]
-        files.write_text(path, "".join(f"{line}\n" for line in self.kept))
+        self.path = path
+        kept = [line for _, line in read_json_lines(earlier, start_step)]
+        files.write_text(path, "".join(f"{line}\n" for line in kept))
         self.file = files.open_binary(path, "ab")
 
-    def write(self, entry: Mapping[str, object]) -> None:
-        self.file.write(f"{json.dumps(entry)}\n".encode())
+    def write(self, entry: Mapping[str, object]) -> bytes:
+        """Writes the object; returns the line."""
+        line = f"{json.dumps(entry)}\n".encode()
+        with files.named(self.path):
+            self.file.write(line)
+        return line
 
     def flush(self) -> None:
-        self.file.flush()
+        with files.named(self.path):
+            self.file.flush()
 
 
-def _step_of(line: str) -> float:
-    try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError):  # the last line of a run that was killed while it wrote
-        return float("inf")
+def read_json_lines(path: str, last_step: int) -> list[tuple[dict, str]]:
+    """The objects of steps up to `last_step`, with their lines; none where there is no such file.
+
+    Tells of lines that are damaged, and leaves them out; not of the last one, which a run that was killed has cut off.
+    """
+    return [(values, line) for values, line in _objects(path) if values["step"] <= last_step]
+
+
+def _objects(path: str) -> Iterator[tuple[dict, str]]:
+    damaged = None
+    for number, line in enumerate(files.read_lines(path) if files.exists(path) else (), start=1):
+        if damaged:
+            logger.warning("%s; the line is left out.", damaged)
+            damaged = None
+        try:
+            values = files.parse_json(line, path, number)
+            if not isinstance(values, dict):
+                raise InputError(f"{path}:{number}: expected a JSON object, found {type(values).__name__}")
+            files.checked(values, {"step": int}, f"{path}:{number}")
+            yield values, line
+        except InputError as error:
+            damaged = error
 
 
 class StepLog(JsonLines):

@@ -10,6 +10,22 @@ from collections.abc import Iterable, Mapping
 from bert import files
 from bert.errors import InputError
 
+# What readers rely on; the writers of records put further keys in.
+_SCHEMA = {
+    "kind?": str,
+    "version?": str,
+    "max_seq_length?": int,
+    "max_predictions_per_seq?": int,
+    "do_lower_case?": bool,
+    "vocab_size?": int,
+    "vocab_sha256?": str,
+    "records?": (int, None),
+    "counts?": dict,
+    "inputs?": dict,
+    "flags?": dict,
+    "shard?": dict,
+}
+
 
 def path_of(record_path: str) -> str:
     """Where the side-car of a record file lies."""
@@ -22,11 +38,12 @@ def write(record_path: str, values: Mapping) -> None:
 
 
 def read(record_path: str) -> dict | None:
-    """The values of a record file's side-car, None if there is none. Raises InputError for one that is damaged."""
+    """The values of a record file's side-car, None if there is none. Raises InputError for one that is damaged
+    or has values of other types than are written."""
     path = path_of(record_path)
     if not files.exists(path):
         return None
-    return files.read_json(path)
+    return dict(files.checked(files.read_json(path), _SCHEMA, path))
 
 
 def check(record_paths: Iterable[str], expected: Mapping[str, object]) -> None:

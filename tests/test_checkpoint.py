@@ -2,6 +2,7 @@
 
 import logging
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -138,3 +139,16 @@ def test_damaged_data_is_one_clear_error(micro, tmp_path, damage):
     data.write_bytes(damage(data.read_bytes()))
     with pytest.raises(InputError, match=r"model\.ckpt-10: damaged"):
         trainer_at(tmp_path, micro).restore()
+
+
+def test_values_are_read_one_by_one_and_variables_saved_as_they_are(tmp_path):
+    prefix = str(tmp_path / "model.ckpt-1")
+    variable = keras.Variable(np.float32([1, 2]))
+    checkpoint.write_variables(prefix, {"a": variable, "b": tf.Variable(3.0), "global_step": np.int64(1)})
+    values = checkpoint.each_value(prefix, ["b", "a"])
+    assert next(values)[0] == "b"
+    np.testing.assert_array_equal(next(values)[1], [1, 2])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "model.ckpt-1.data-00000-of-00001",
+        "model.ckpt-1.index",
+    ]

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 # From the ground up: a module imports from the rows below its own, never from its own row.
 LAYERS = (
-    ("bert", "bert.errors", "bert.measures", "bert.options"),
+    ("bert", "bert.errors", "bert.measures", "bert.options", "bert.quiet"),
     ("bert.files", "bert.flags", "bert.unicode_ranges"),
     ("bert.config", "bert.masking", "bert.reporting", "bert.sidecar", "bert.tokenization"),
     ("bert.records",),

@@ -98,7 +98,7 @@ def test_a_restart_keeps_complete_shards(corpus, options, streamed, tmp_path):
     before = kept.stat().st_mtime_ns
     for number in range(1, 9):
         (again / f"out-{number:05d}.tfrecord").unlink(missing_ok=True)
-    (again / "out-00001.tfrecord.tmp").write_bytes(b"half")
+    (again / "out-00001.tfrecord.tmp-0123456789abcdef").write_bytes(b"half")
     assert stream(corpus, again, options) == counts
     assert kept.stat().st_mtime_ns == before
     assert files_of(again) == files_of(folder)
@@ -162,8 +162,7 @@ def test_a_bad_line_deep_in_the_text_is_named(corpus, options, tmp_path):
     lines = text.read_bytes().count(b"\n")
     with pytest.raises(InputError, match=f"text:{lines}: not UTF-8"):
         stream(text, tmp_path / "out", options)
-    assert not list((tmp_path / "out").glob("*.blocks.tmp"))
-    assert not list((tmp_path / "out").glob("*.tmp"))
+    assert not list((tmp_path / "out").glob("*.tmp-*"))
 
 
 def statistics(serialized, vocabulary):

@@ -172,9 +172,11 @@ def test_a_forced_kind_must_be_that_of_the_model(folder):
         ({"label_kind": "class", "labels": []}, "'labels' is [], expected a list of names"),
         ({"label_kind": "regression", "labels": ["x"]}, "'labels' is ['x'], expected a list of names"),
         ({"label_kind": "tags", "labels": ["x"]}, f"'label_kind' is 'tags', {KINDS}"),
-        ({"label_kind": ["x"], "labels": ["x"]}, f"'label_kind' is ['x'], {KINDS}"),
-        ({"label_kind": None, "labels": ["x"]}, f"'label_kind' is None, {KINDS}"),
-        ({}, "'labels' is None, expected a list of names"),
+        ({"label_kind": ["x"], "labels": ["x"]}, "'label_kind' is [\"x\"], expected a text"),
+        ({"label_kind": None, "labels": ["x"]}, "'label_kind' is null, expected a text"),
+        ({}, "has no 'labels', expected a list, each a text"),
+        ({"labels": ["x", 5]}, "'labels[1]' is 5, expected a text"),
+        ({"labels": ["x", "x"]}, "label 'x' occurs twice, expected different ones"),
     ],
 )
 def test_a_damaged_labels_json_is_refused(folder, stored, problem):

@@ -205,7 +205,7 @@ def test_a_file_of_ones_own_registers_a_task(folder, tmp_path, monkeypatch):
     [
         ("own.py", "import bert\n", "{path} registers no task, expected a class under @register"),
         ("own.py", "1 / 0\n", "{path}:1: ZeroDivisionError: division by zero"),
-        ("own.py", TASK_FILE.replace('"Mood"', '"MRPC"'), "{path}:10: InputError: the name 'MRPC' is already that of"),
+        ("own.py", TASK_FILE.replace('"Mood"', '"MRPC"'), "{path}:10: the name 'MRPC' is already that of"),
         ("own.txt", TASK_FILE, "{path} is no Python file"),
     ],
 )

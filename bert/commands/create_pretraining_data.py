@@ -69,8 +69,8 @@ class Settings(Options):
                 raise InputError(f"--output_file: '{path}' names no file")
             if folder and not files.is_remote(path) and not files.is_folder(folder):
                 raise InputError(f"--output_file: the folder {folder} of {path} does not exist")
-            if files.is_folder(path):
-                raise InputError(f"--output_file: {path} is a folder, expected a file")
+            files.check_replaceable(path, "--output_file")
+            files.check_folder(path if files.is_remote(path) else folder or ".", "output_file")
             if paths.count(path) > 1:
                 raise InputError(f"--output_file names {path} twice")
             if path in input_paths:

@@ -25,26 +25,26 @@ def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertCo
     Raises InputError for whatever is wrong with settings, files and checkpoints, most of it before any work.
     """
     strategy = run.open_devices(settings)
-    config = run.read_config(settings.bert_config_file, settings.max_seq_length)
+    config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     tokenizer = run.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
     task = kind(settings, config, tokenizer)
     advice.warn_of_multilingual_vocabulary(tokenizer.vocabulary, task.texts())
     schedule = run.schedule_of(settings, task.count("train"), task.unit) if settings.do_train else None
     read_as = {"vocab_sha256": tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
     identity = {"command": task.command, "config": config.to_dict(), **read_as, **task.identity()}
-    trainer = run.start(settings, strategy, task.build_model, identity, schedule)
-    labels = task.labels()
-    if labels is not None:
-        trainer.folder.write_labels({**labels, "max_seq_length": settings.max_seq_length, **read_as})
-    sets = {split: write_records(trainer, task, split) for split in settings.splits}
-    evaluation = dev_evaluation(task, sets["dev"]) if settings.do_eval else None
-    if schedule:
-        run.train(trainer, settings, schedule, sets["train"], evaluation)
-    if evaluation:
-        means, report = run.evaluate(trainer, evaluation)
-        write_report(trainer, task, "eval", report, means)
-    if settings.do_predict:
-        predict(trainer, task, sets["test"])
+    with run.opened(settings, strategy, task.build_model, identity, schedule) as trainer:
+        labels = task.labels()
+        if labels is not None:
+            trainer.folder.write_labels({**labels, "max_seq_length": settings.max_seq_length, **read_as})
+        sets = {split: write_records(trainer, task, split) for split in settings.splits}
+        evaluation = dev_evaluation(task, sets["dev"]) if settings.do_eval else None
+        if schedule:
+            run.train(trainer, settings, schedule, sets["train"], evaluation)
+        if evaluation:
+            means, report = run.evaluate(trainer, evaluation)
+            write_report(trainer, task, "eval", report, means)
+        if settings.do_predict:
+            predict(trainer, task, sets["test"])
 
 
 def write_records(trainer: Trainer, task: FineTuning, split: str) -> RecordSet:

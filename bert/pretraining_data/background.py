@@ -51,7 +51,7 @@ def record_maker(beside: str, cls_id: int, sep_id: int, max_seq_length: int) -> 
             start_new_session=True,  # Ctrl-C is the first process's to answer
         )
         try:
-            yield RecordMaker(process, file)
+            yield RecordMaker(process, file, beside)
         finally:
             process.kill()
             process.wait()
@@ -65,8 +65,8 @@ class RecordMaker:
     Every method raises OSError where the records could not be held, and InputError when the process was killed.
     """
 
-    def __init__(self, process: subprocess.Popen, file: IO[bytes]):
-        self._process, self._file = process, file
+    def __init__(self, process: subprocess.Popen, file: IO[bytes], beside: str):
+        self._process, self._file, self._beside = process, file, beside
         self._ends = array("Q")  # record i is the bytes from ends[i] up to ends[i + 1]
 
     def add_tokens(self, ids: np.ndarray) -> None:
@@ -108,12 +108,12 @@ class RecordMaker:
         if status < 0:
             raise InputError(
                 "the process that makes the records was killed, perhaps for want of memory: "
-                "stream the text with --num_workers, which takes less"
+                "stream the text with `num_workers`, which takes less"
             )
         if status == 1:
             raise RuntimeError("the process that makes the records failed, it says above why")
         if status > 1:
-            raise OSError(status, f"the records cannot be held beside the output: {os.strerror(status)}")
+            raise OSError(status, f"the records cannot be held beside it: {os.strerror(status)}", self._beside)
 
 
 def main() -> None:

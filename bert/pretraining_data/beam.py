@@ -5,6 +5,7 @@ The package `apache-beam` is optional (the extra `beam`); only this module needs
 
 import contextlib
 import dataclasses
+import glob
 import json
 import logging
 import os
@@ -46,7 +47,8 @@ def create(
     Raises InputError for input that cannot be read and for shards that are there already.
     """
     stem, extension = os.path.splitext(output_path)
-    pattern = f"{stem}-*-of-*{extension}"
+    escaped = stem if files.is_remote(stem) else glob.escape(stem)
+    pattern = f"{escaped}-*-of-*{extension}"
     if present := files.matching(pattern):
         raise InputError(f"--output_file: {present[0]} is there already: remove the shards or name another output")
     vocabulary = Vocabulary.from_file(options.vocab_file)  # a bad one is told here, not by a worker
@@ -72,7 +74,7 @@ def create(
             | beam.Map(lambda counts: json.dumps(dataclasses.asdict(counts)))
             | beam.io.WriteToText(counts_path, shard_name_template="")
         )
-    counts = Counts(**json.loads("".join(files.read_lines(counts_path))))
+    counts = Counts(**files.read_json(counts_path))
     files.remove(counts_path)
     return _describe(files.matching(pattern), counts, side_car_values(options, vocabulary, input_paths, None, counts))
 

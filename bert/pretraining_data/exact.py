@@ -39,8 +39,15 @@ def create(input_paths: Sequence[str], output_paths: Sequence[str], options: Opt
     """Makes the records of a corpus and writes instance i to file i mod the number of files (docs/parity.md 4).
 
     A side-car is written beside each file. Nothing is left behind when something fails.
-    Raises InputError for a file that cannot be read and for a corpus without text.
+    Raises InputError for a file that cannot be read, for a corpus without text, and while another run writes the same.
     """
+    with contextlib.ExitStack() as locks:
+        for path in output_paths:
+            locks.enter_context(files.locked(f"{path}.lock", path))
+        return _create(input_paths, output_paths, options)
+
+
+def _create(input_paths: Sequence[str], output_paths: Sequence[str], options: Options) -> Counts:
     vocabulary = Vocabulary.from_file(options.vocab_file)
     with record_maker(output_paths[0], vocabulary.cls_id, vocabulary.sep_id, options.max_seq_length) as maker:
         corpus, counts = _read_corpus(input_paths, vocabulary, options, maker)
@@ -123,7 +130,7 @@ def _write(maker: RecordMaker, order: array, vocabulary: Vocabulary, output_path
         temporary = [stack.enter_context(files.replaced(path)) for path in output_paths]
         for number, path in enumerate(temporary):
             numbers = order[number :: len(temporary)]
-            with files.open_binary(path, "wb") as file:
+            with files.named(output_paths[number]), files.open_binary(path, "wb") as file:
                 for start in range(0, len(numbers), _INSTANCES_PER_BATCH):
                     batch = maker.framed(numbers[start : start + _INSTANCES_PER_BATCH])
                     file.write(b"".join(batch))

@@ -1,6 +1,5 @@
 """Text files to sentences: plain text a sentence a line, or JSON lines with a text each."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 
@@ -38,10 +37,7 @@ def _read_json_lines(path: str, text_field: str) -> Iterator[str]:
     for number, line in enumerate(files.read_lines(path), start=1):
         if not line.strip():
             continue
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}:{number}: not JSON: {error.msg} at column {error.colno}") from None
+        values = files.parse_json(line, path, number)
         text = values.get(text_field) if isinstance(values, dict) else None
         if not isinstance(text, str):
             found = ", ".join(map(str, values)) if isinstance(values, dict) else type(values).__name__

@@ -1,5 +1,7 @@
 """Numbered output shards that survive a kill: complete ones are kept, the rest is made again."""
 
+import contextlib
+import dataclasses
 import itertools
 import os
 import shutil
@@ -14,6 +16,10 @@ from bert.tokenization import Vocabulary
 
 # What a shard must have in common with the run that goes on behind it.
 _SAME_RUN = ("flags", "inputs", "vocab_sha256", "version")
+_SCHEMA = {
+    "counts": {field.name: int for field in dataclasses.fields(Counts)},
+    "shard": {"number": int, "blocks": int, "is_last": bool},
+}
 
 
 def shard_path(output_path: str, number: int) -> str:
@@ -46,6 +52,8 @@ class ShardWriter:
         self.number = self.blocks = 0
         self.total, self.is_complete = Counts(), False
         self._file, self._counts, self._blocks = None, Counts(), 0
+        self._path = ""
+        self._shard = contextlib.ExitStack()  # the temporary file of the shard under way
         self._resume()
 
     def _resume(self) -> None:
@@ -58,10 +66,11 @@ class ShardWriter:
                 raise InputError(
                     f"{path} exists without its side-car {sidecar.path_of(path)}; remove it or name another"
                 )
+            files.checked(values, _SCHEMA, sidecar.path_of(path))
             _check_same_run(path, values, self._values)
             self.number += 1
             self.blocks += values["shard"]["blocks"]
-            self.total += Counts(**values["counts"])
+            self.total += Counts(**{name: values["counts"][name] for name in _SCHEMA["counts"]})
             self.is_complete = values["shard"]["is_last"]
 
     def append(self, block_path: str, counts: Counts) -> None:
@@ -69,8 +78,8 @@ class ShardWriter:
         if self._file is not None and self._file.tell() >= self._limit:
             self._end_shard(is_last=False)
         if self._file is None:
-            self._file = files.open_binary(self._temporary, "wb")
-        with open(block_path, "rb") as block:
+            self._begin_shard()
+        with files.named(self._path), open(block_path, "rb") as block:
             shutil.copyfileobj(block, self._file, 1 << 20)
         os.remove(block_path)
         self._counts += counts
@@ -80,33 +89,30 @@ class ShardWriter:
     def __enter__(self) -> "ShardWriter":
         return self
 
-    def __exit__(self, error_type: type | None, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         """On an error the shard that is not complete goes; the complete ones stay for the next run."""
-        if error_type is not None and self._file is not None:
-            self._file.close()
-            files.remove(self._temporary)
+        self._shard.__exit__(*error)
 
     def finish(self) -> None:
         """Completes the last shard."""
         if self._file is not None:
             self._end_shard(is_last=True)
 
-    @property
-    def _temporary(self) -> str:
-        # The same name in every run, so that what a killed run left is overwritten.
-        return f"{shard_path(self._output_path, self.number)}.tmp"
+    def _begin_shard(self) -> None:
+        self._path = shard_path(self._output_path, self.number)
+        temporary = self._shard.enter_context(files.replaced(self._path))
+        self._file = self._shard.enter_context(files.open_binary(temporary, "wb"))
 
     def _end_shard(self, is_last: bool) -> None:
-        path = shard_path(self._output_path, self.number)
         values = {
             **self._values,
             "records": self._counts.instances,
             "counts": vars(self._counts),
             "shard": {"number": self.number, "blocks": self._blocks, "is_last": is_last},
         }
-        self._file.close()
-        sidecar.write(path, values)
-        files.rename(self._temporary, path)
+        sidecar.write(self._path, values)
+        with files.named(self._path):
+            self._shard.close()
         self.number += 1
         self.blocks += self._blocks
         self._file, self._counts, self._blocks = None, Counts(), 0

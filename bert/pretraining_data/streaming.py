@@ -13,7 +13,6 @@ import itertools
 import logging
 import multiprocessing
 import os
-import shutil
 import signal
 import tempfile
 import threading
@@ -21,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
-from bert import files
+from bert import files, quiet
 from bert.errors import InputError
 from bert.pretraining_data.blocks import Block, BlockMaker, group_files, read_blocks
 from bert.pretraining_data.corpus import DuplicateCounter
@@ -33,6 +32,7 @@ from bert.records.frames import frame
 
 logger = logging.getLogger(__name__)
 
+_KILLED = "a worker process was killed, perhaps for want of memory: try fewer `num_workers` or less `block_size_mb`"
 _BLOCKS_WAITING = 2  # a worker, so that none has to wait for the reader
 
 
@@ -43,8 +43,15 @@ def create(
 
     The files do not depend on the number of workers. Complete shards of an earlier run with the same input and flags
     are kept and the run goes on behind them.
-    Raises InputError for input that cannot be read, and for shards of another run.
+    Raises InputError for input that cannot be read, for shards of another run, and while another run makes them.
     """
+    with files.locked(f"{output_path}.lock", output_path):
+        return _create(input_paths, output_path, options, num_workers, shard_size_mb)
+
+
+def _create(
+    input_paths: Sequence[str], output_path: str, options: Options, num_workers: int, shard_size_mb: float
+) -> Counts:
     shards = ShardWriter(output_path, shard_size_mb, options, input_paths)
     if shards.is_complete:
         logger.info("All %d shards are there already, made with the same flags", shards.number)
@@ -78,18 +85,15 @@ def _all_blocks(paths: Sequence[str], options: Options, duplicates: DuplicateCou
 
 @contextlib.contextmanager
 def _work_folder(output_path: str) -> Iterator[str]:
-    """A folder for the blocks' files, beside the output; what a killed run left there goes first."""
+    """A folder for the blocks' files, beside the output; what a killed run left half-made there goes first."""
     if files.is_remote(output_path):
         with tempfile.TemporaryDirectory(prefix="pretraining-blocks-") as folder:
             yield folder
         return
-    folder = f"{output_path}.blocks.tmp"
-    shutil.rmtree(folder, ignore_errors=True)
-    os.mkdir(folder)
-    try:
+    beside, name = os.path.split(output_path)
+    files.clear_abandoned(beside or ".", os.path.splitext(name)[0])
+    with files.temporary_folder(f"{output_path}.blocks") as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _in_order(submit: Callable, blocks: Iterator[Block], ahead: int) -> Iterator[tuple[str, Counts]]:
@@ -111,14 +115,19 @@ def _workers(count: int, options: Options, folder: str) -> Iterator[Callable]:
     has_server = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
     if has_server:
-        context.set_forkserver_preload(["tensorflow", "tensorflow_text"])
+        context.set_forkserver_preload(["bert.pretraining_data.preload"])
     pool = concurrent.futures.ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
+
+    def submit(block: Block) -> concurrent.futures.Future:
+        try:
+            return pool.submit(_write_block, options, folder, block)
+        except (EOFError, ConnectionError):  # the fork server was killed before it could start the worker
+            raise InputError(_KILLED) from None
+
     try:
-        yield functools.partial(pool.submit, _write_block, options, folder)
+        yield submit
     except concurrent.futures.process.BrokenProcessPool:
-        raise InputError(
-            "a worker process was killed, perhaps for want of memory: try fewer --num_workers or less --block_size_mb"
-        ) from None
+        raise InputError(_KILLED) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -127,12 +136,8 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # tokenizing needs no GPU, and must not take one's memory
-    with open(os.devnull, "w") as nowhere:  # TensorFlow complains of the missing GPU as it starts, in every worker
-        kept = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
+    with quiet.standard_error_held():  # TensorFlow complains of the missing GPU as it starts, in every worker
         tf.config.list_logical_devices()
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _end_with_parent() -> None:
@@ -150,7 +155,7 @@ def _write_block(options: Options, folder: str, block: Block) -> tuple[str, Coun
     """A worker's job: writes the records of a block to a file of its own."""
     path = os.path.join(folder, f"{block.group}-{block.number}")
     total = Counts()
-    with open(path, "wb") as file:
+    with files.named(path), open(path, "wb") as file:
         for records, counts in _block_maker(options).records(block):
             file.write(b"".join(frame(records)))
             total += counts

@@ -13,19 +13,17 @@ A task of one's own is a class of about ten lines; once its module is imported, 
 """
 
 import dataclasses
-import importlib.util
 import os
-import sys
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from bert import files
 from bert.errors import InputError
-from bert.tasks import label_kinds, labels_file, rows
+from bert.tasks import label_kinds, labels_file, rows, task_files
 from bert.tasks.label_kinds import Label, LabelKind
-from bert.tasks.rows import Row
+from bert.tasks.rows import Row, shortened
 
+_NAMES = {"guid": "a text", "text_a": "a text", "text_b": "a text or None"}
 SPLITS = ("train", "dev", "test")
 
 _FLAGS = {"train": "do_train", "dev": "do_eval", "test": "do_predict"}
@@ -86,7 +84,7 @@ class Task:
             self.take_labels(stored)
         elif not self.knows_labels:
             self._check_training_file(data_dir, model_dir)
-            self.labels = self.learn_labels(data_dir)
+            self._learn_labels(data_dir)
         if stored and (stored["labels"], stored["label_kind"]) != (list(self.labels), self.label_kind.name):
             raise InputError(
                 f"{os.path.join(model_dir, labels_file.LABELS_FILE)}: a model with labels "
@@ -123,14 +121,17 @@ class Task:
         """Reads a split ("train", "dev" or "test") whole. Raises InputError with file and line."""
         self.check(data_dir, [split])
         if not self.knows_labels:
-            self.labels = self.learn_labels(data_dir)
+            self._learn_labels(data_dir)
         examples = []
+        labels = dict.fromkeys(self.labels)  # thousands of them are found at once in a dict
         for row in self.rows(data_dir, split):
-            example = self.example(row, split)
+            with task_files.calling(self):
+                example = self.example(row, split)
             if example is None:
                 continue
+            check_example(example, f"{row.where}: task {self.name}")
             if example.label is not None:
-                label = self.label_kind.check(example.label, self.labels, row.where)
+                label = self.label_kind.check(example.label, labels, row.where)
                 example = dataclasses.replace(example, label=label)
             examples.append(example)
         if not examples:
@@ -144,6 +145,11 @@ class Task:
     def labels_content(self) -> dict:
         return {"task": self.name, "label_kind": self.label_kind.name, "labels": list(self.labels)}
 
+    def _learn_labels(self, data_dir: str) -> None:
+        with task_files.calling(self):
+            self.labels = self.learn_labels(data_dir)
+        labels_file.check_labels(self.labels, f"task {self.name}")
+
     def _check_training_file(self, data_dir: str, model_dir: str) -> None:
         path = self.path(data_dir, "train")
         if not files.exists(path):
@@ -153,8 +159,27 @@ class Task:
             )
 
 
+def check_example(example: object, where: str) -> None:
+    """Raises InputError, opening with `where`, for what is no example, or one of other types than InputExample says."""
+    if not isinstance(example, InputExample):
+        raise InputError(f"{where}: `example` returned {shortened(example)}, expected an InputExample or None")
+    for name, kinds in (("guid", str), ("text_a", str), ("text_b", str | None)):
+        value = getattr(example, name)
+        if not isinstance(value, kinds):
+            raise InputError(f"{where}: {name} is {shortened(value)} ({type(value).__name__}), expected {_NAMES[name]}")
+
+
 def register(task: type[Task]) -> type[Task]:
-    """Class decorator: makes the task known under its `name`, in lower case. Raises InputError for a taken one."""
+    """Class decorator: makes the task known under its `name`, in lower case.
+
+    Raises InputError for a taken one, and for a class that lacks what a task needs.
+    """
+    if not isinstance(getattr(task, "name", None), str) or not task.name:
+        raise InputError(f"the task {task.__qualname__} has no `name`, expected a text")
+    if task.example is Task.example:
+        raise InputError(f"the task {task.__qualname__} has no `example`, expected a method of that name")
+    if not isinstance(task.labels, property):
+        labels_file.check_labels(task.labels, f"the task {task.__qualname__}")
     owner = _TASKS.get(task.name.lower(), task)
     if owner.__qualname__ != task.__qualname__:  # the same class anew, as when its file is read twice, is welcome
         raise InputError(f"the name '{task.name}' is already that of the task {owner.__qualname__}")
@@ -164,19 +189,8 @@ def register(task: type[Task]) -> type[Task]:
 
 def load(path: str) -> None:
     """Runs a Python file, so that the tasks it registers are known. Raises InputError for one that fails."""
-    files.check_readable(path, "`task_file`")
-    specification = importlib.util.spec_from_file_location("task_file", path)
-    if specification is None:
-        raise InputError(f"`task_file`: {path} is no Python file")
     before = dict(_TASKS)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module  # where dataclasses look up the annotations of their fields
-    try:
-        specification.loader.exec_module(module)
-    except Exception as error:  # whatever a user's own code raises
-        places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-        line = places[-1] if places else getattr(error, "lineno", None) or 1
-        raise InputError(f"`task_file`: {path}:{line}: {type(error).__name__}: {error}") from error
+    task_files.run(path)
     if before == _TASKS:
         raise InputError(f"`task_file`: {path} registers no task, expected a class under @register")
 

@@ -34,12 +34,13 @@ def from_file(path: str, labels: Sequence[str]) -> list[float]:
     no weight."""
     files.check_readable(path, "`class_weights` is none of none, balanced, and as a file")
     found: dict[str, float] = {}
+    known = frozenset(labels)
     for number, line in enumerate(files.read_lines(path), start=1):
         if not line.strip():
             continue
         label, _, text = (part.strip() for part in line.rpartition("\t"))
         weight = label_kinds.as_number(text)
-        if label not in labels:
+        if label not in known:
             raise InputError(
                 f"{path}:{number}: unknown label '{label or text}', expected a line `label TAB weight` with one of "
                 f"{label_kinds.shown(labels)}"

@@ -6,8 +6,9 @@ head, read off the model's logits, told to people and judged. Shapes: B examples
 
 import abc
 import collections
+import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -45,7 +46,10 @@ class LabelKind(abc.ABC):
 
     @abc.abstractmethod
     def check(self, label: Label, labels: Collection[str], where: str) -> Label:
-        """The label as this kind has it. Raises InputError, opening with `where`, for one that is none."""
+        """The label as this kind has it; among the keys of a dict many `labels` are searched at once.
+
+        Raises InputError, opening with `where`, for one that is none.
+        """
 
     def classes(self, label: Label) -> tuple[str, ...]:
         """The classes that a label names."""
@@ -137,7 +141,7 @@ class SingleLabel(LabelKind):
         return class_name(value, where)
 
     def check(self, label, labels, where):
-        if not isinstance(label, str) or label not in labels:
+        if not isinstance(label, Hashable) or label not in labels:
             raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {shown(labels)}")
         return label
 
@@ -184,8 +188,8 @@ class MultiLabel(LabelKind):
         return (class_name(value, where),)
 
     def check(self, label, labels, where):
-        found = (label,) if isinstance(label, str) else tuple(label)
-        unknown = next((one for one in found if one not in labels), None)
+        found = tuple(label) if isinstance(label, tuple | list) else (label,)
+        unknown = next((one for one in found if not isinstance(one, Hashable) or one not in labels), None)
         if unknown is not None:
             raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {shown(labels)}")
         return found
@@ -315,5 +319,4 @@ def class_name(value: object, where: str) -> str:
 
 def shown(labels: Collection[str]) -> str:
     """Labels for a message; of hundreds only the first ten."""
-    first = [label for label, _ in zip(labels, range(10), strict=False)]
-    return ", ".join(first) + (f" ... ({len(labels)} labels)" if len(labels) > 10 else "")
+    return ", ".join(itertools.islice(labels, 10)) + (f" ... ({len(labels)} labels)" if len(labels) > 10 else "")

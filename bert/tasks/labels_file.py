@@ -2,14 +2,25 @@
 labels without the training file.
 """
 
+import collections
 import os
 from collections.abc import Mapping
 
 from bert import files
 from bert.errors import InputError
 from bert.tasks import label_kinds
+from bert.tasks.rows import shortened
 
 LABELS_FILE = "labels.json"
+_SCHEMA = {
+    "task?": str,
+    "label_kind?": str,
+    "labels": [str],
+    "max_seq_length?": int,
+    "do_lower_case?": bool,
+    "vocab_sha256?": str,
+    "scheme?": str,
+}
 
 
 def write(folder: str, content: Mapping[str, object]) -> str:
@@ -24,14 +35,23 @@ def read(folder: str) -> dict | None:
     path = os.path.join(folder, LABELS_FILE)
     if not files.exists(path):
         return None
-    content = {"label_kind": label_kinds.CLASS.name, **files.read_json(path)}
-    labels, kind = content.get("labels"), content["label_kind"]
-    if kind not in list(label_kinds.KINDS):  # a list, as a damaged file may have one here, is no key
+    content = {"label_kind": label_kinds.CLASS.name, **files.checked(files.read_json(path), _SCHEMA, path)}
+    labels, kind = content["labels"], content["label_kind"]
+    if kind not in label_kinds.KINDS:
         raise InputError(f"{path}: 'label_kind' is {kind!r}, expected one of {', '.join(label_kinds.KINDS)}")
-    is_list = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
-    if not is_list or bool(labels) != label_kinds.KINDS[kind].has_classes:
+    if bool(labels) != label_kinds.KINDS[kind].has_classes:
         raise InputError(f"{path}: 'labels' is {labels!r}, expected a list of names")
+    check_labels(labels, path)
     return content
+
+
+def check_labels(labels: object, where: str) -> None:
+    """Raises InputError, opening with `where`, for labels that are not a tuple or list of different names."""
+    if not isinstance(labels, tuple | list) or not all(isinstance(label, str) and label for label in labels):
+        raise InputError(f"{where}: labels is {shortened(labels)}, expected a tuple of names")
+    twice = next((label for label, count in collections.Counter(labels).items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f"{where}: label '{twice}' occurs twice, expected different ones")
 
 
 def check_model(folder: str, expected: Mapping[str, object], source: str) -> None:

@@ -3,6 +3,7 @@
 Shapes: N examples, C classes.
 """
 
+import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +15,7 @@ from bert.measures import Measure
 
 SHARES = ("precision", "recall", "f1")
 AVERAGES = ("micro", "macro", "weighted")
+MATRIX_CLASSES = 1000  # with more, eval_report.json has the confusion as a list
 TABLE_ROWS = 30  # classes in the log; the report file has all
 
 
@@ -77,13 +79,29 @@ def single_label(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str])
     measures = {
         "accuracy": metrics.accuracy_score(gold, predicted),
         **_averages(gold, predicted),
-        "matthews": metrics.matthews_corrcoef(gold, predicted) if np.ptp(gold) and np.ptp(predicted) else 0.0,
+        "matthews": _matthews(gold, predicted, len(labels)),
     }
     if len(labels) == 2:
         measures |= {name: classes[labels[1]][name] for name in SHARES}
-    rows = metrics.confusion_matrix(gold, predicted, labels=ids).tolist()
-    confusion = {"confusion": {"labels": list(labels), "rows_are": "gold", "counts": rows}}
-    return Report(len(gold), _plain(measures), classes, confusion)
+    return Report(len(gold), _plain(measures), classes, {"confusion": _confusion(gold, predicted, labels)})
+
+
+def _confusion(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, object]:
+    """Counts [C, C] of (gold, predicted), or, of so many classes that nearly all are 0, those that are not."""
+    if len(labels) <= MATRIX_CLASSES:
+        rows = metrics.confusion_matrix(gold, predicted, labels=range(len(labels))).tolist()
+        return {"labels": list(labels), "rows_are": "gold", "counts": rows}
+    pairs = sorted(collections.Counter(zip(gold.tolist(), predicted.tolist(), strict=True)).items())
+    return {"cells_are": ["gold", "predicted", "count"], "cells": [[labels[a], labels[b], n] for (a, b), n in pairs]}
+
+
+def _matthews(gold: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """Matthews' correlation for C classes (Gorodkin 2004), int [N] each, from the counts of each class: the matrix of
+    all pairs, from which scikit-learn has it, grows with the square of C. 0 where one side is all the same."""
+    total, correct = len(gold), int((gold == predicted).sum())
+    gold, predicted = (np.bincount(ids, minlength=classes).astype(np.float64) for ids in (gold, predicted))  # [C]
+    spread = (total**2 - gold @ gold) * (total**2 - predicted @ predicted)
+    return float((correct * total - gold @ predicted) / np.sqrt(spread)) if spread else 0.0
 
 
 def multi_label(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> Report:

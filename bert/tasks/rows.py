@@ -6,7 +6,6 @@ A name that ends in `.gz` is unpacked on the way.
 import csv
 import dataclasses
 import functools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from bert import files
@@ -103,14 +102,8 @@ def read_csv(path: str) -> Iterator[tuple[int, list[str]]]:
 def read_jsonl(path: str) -> Iterator[tuple[int, Mapping]]:
     """Yields (number, object) of each line."""
     for number, line in _without_last_empty(path):
-        try:
-            values = json.loads(line)
-            if "\\ud" in line.lower():  # half of a surrogate pair is no character: what is written would fail
-                json.dumps(values, ensure_ascii=False).encode("utf-8")
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}:{number + 1}: not JSON: {error.msg}, column {error.colno}") from None
-        except (ValueError, RecursionError) as error:  # such a half, thousands of digits or brackets
-            raise InputError(f"{path}:{number + 1}: JSON that cannot be read: {error}") from None
+        # Half of a surrogate pair is no character: what is written of it would fail.
+        values = files.parse_json(line, path, number + 1, whole_characters=True)
         if not isinstance(values, dict):
             raise InputError(f"{path}:{number + 1}: found {shortened(line)}, expected a JSON object")
         yield number, values

@@ -183,9 +183,9 @@ def text_of(row: Row, column: str, flag: str) -> str:
 
 def check_header(row: Row) -> None:
     """Raises InputError for a column that the header names twice."""
-    for name in row.header:
-        if name and row.header.count(name) > 1:
-            raise InputError(f"{row.path}:1: the header names '{name}' {row.header.count(name)} times, expected once")
+    for name, count in collections.Counter(row.header).items():
+        if name and count > 1:
+            raise InputError(f"{row.path}:1: the header names '{name}' {count} times, expected once")
 
 
 def check_unused(options: TableOptions, task: str) -> None:

@@ -77,6 +77,7 @@ class Trainer:
         self.has_peers = distribution.has_peers(strategy)
         self.step = 0
         self.source = "the random start"
+        self.evaluations_checksum: int | None = None  # that the restored checkpoint was saved with
         self._saved_step: int | None = None  # of the checkpoint that holds the present weights
 
     def variables(self) -> dict[str, keras.Variable]:
@@ -90,9 +91,8 @@ class Trainer:
         InputError where all are damaged, or the checkpoint is of another model.
         """
         checkpoints = checkpoints or self.folder.checkpoints
-        checkpoints.check_state()
         damaged = None
-        for prefix in checkpoints.newest_first():
+        for prefix in checkpoints.candidates():
             try:
                 self._restore(prefix)
             except checkpoint.Damaged as error:
@@ -114,18 +114,22 @@ class Trainer:
         checkpoint.check_shapes(wanted, shapes, prefix)
         if self.optimizer:
             wanted |= {name: slot for name, slot in self.optimizer.slots().items() if name in shapes}
-        step = [checkpoint.GLOBAL_STEP] if checkpoint.GLOBAL_STEP in shapes else []
-        values = checkpoint.read_values(prefix, [*wanted, *step])
-        for name, variable in wanted.items():
-            variable.assign(values[name])
+        state = [name for name in (checkpoint.GLOBAL_STEP, checkpoint.EVALUATIONS_CHECKSUM) if name in shapes]
+        values = checkpoint.read_values(prefix, state)
+        for name, value in checkpoint.each_value(prefix, wanted):
+            wanted[name].assign(value)
         self.step = int(values.get(checkpoint.GLOBAL_STEP, 0))
+        checksum = values.get(checkpoint.EVALUATIONS_CHECKSUM)
+        self.evaluations_checksum = None if checksum is None else int(checksum)
         if self.optimizer:
             self.optimizer.iterations.assign(self.step)
 
-    def save(self) -> None:
+    def save(self, selection: Selection | None = None) -> None:
         """Writes a checkpoint of the current step, once; only the chief does."""
         if self.folder.is_chief and self._saved_step != self.step:
-            values = _values({**self.variables(), **self.optimizer.slots()})
+            values = _tensors({**self.variables(), **self.optimizer.slots()})
+            if selection:
+                values[checkpoint.EVALUATIONS_CHECKSUM] = np.int64(selection.checksum)
             self.source = self.folder.checkpoints.save(self.step, values)
             self._saved_step = self.step
 
@@ -154,22 +158,22 @@ class Trainer:
                 log.add(rows, seconds, last_good=self.source)
                 self.step += count
                 if requests:
-                    self.save()
+                    self.save(selection)
                     raise Stopped(requests[0], f"saved step {self.step} of {plan.total_steps} as {self.source}")
                 # Evaluation first: a run that goes on from this step's checkpoint has its evaluation already.
                 if plan.evaluates_at(self.step):
                     self._select(evaluate(), selection)
                 if plan.saves_at(self.step):
-                    self.save()
+                    self.save(selection)
                 if not self.has_peers:  # workers must make the same calls, and clocks differ
                     count = int(np.clip(SECONDS_PER_CALL * count / seconds, 1, plan.iterations_per_loop))
         if selection and selection.has_seen_enough:
-            self.save()
+            self.save(selection)
             logger.info("Stopping early at step %d: %s.", self.step, selection.reason)
 
     def _select(self, results: Mapping[str, float], selection: Selection) -> None:
         if selection.add(self.step, results) and self.folder.is_chief:
-            self.folder.best.save(self.step, _values(self.variables()))
+            self.folder.best.save(self.step, _tensors(self.variables()))
 
     def evaluate(
         self, batches: tf.data.Dataset, total: int | None = None, keep_outputs: bool = False
@@ -199,5 +203,6 @@ class Trainer:
         return collector.in_order()
 
 
-def _values(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
-    return {name: variable.numpy() for name, variable in variables.items()}
+def _tensors(variables: Mapping[str, keras.Variable]) -> dict[str, object]:
+    """Name -> the variable's tensor, of which no copy is made."""
+    return {name: variable.value for name, variable in variables.items()}

@@ -39,10 +39,12 @@ class Schedule:
     warmup_steps: int
 
 
-def read_config(path: str, max_seq_length: int) -> BertConfig:
-    """Reads the model's sizes. Raises InputError where the model has fewer positions than the rows."""
+def read_config(path: str, max_seq_length: int, training: bool = False) -> BertConfig:
+    """Reads the model's sizes. Raises InputError where the model has fewer positions than the rows, or does not fit into
+    memory."""
     files.check_readable(path, "`bert_config_file`")
     config = BertConfig.from_json_file(path)
+    config.check_memory(path, training)
     if max_seq_length > config.max_position_embeddings:
         raise InputError(
             f"`max_seq_length` is {max_seq_length}, but the model of {path} has positions "
@@ -95,14 +97,17 @@ def schedule_of(settings: FineTuningFlags, count: int, unit: str) -> Schedule | 
     return Schedule(steps, int(steps * settings.warmup_proportion))
 
 
-def start(
+@contextlib.contextmanager
+def opened(
     settings: TrainingFlags,
     strategy: tf.distribute.Strategy,
     build_model: Callable[[], HeadedModel],
     identity: Mapping[str, object],
     schedule: Schedule | None,
-) -> Trainer:
+) -> Iterator[Trainer]:
     """Opens the output folder and brings the model to where the run stands: resumed, warm-started or new.
+
+    While it is open no other run can have the folder.
 
     `identity` says whose run it is (command, task, sizes, labels...); a folder of another run is refused. With a
     `schedule` the trainer can train. Raises InputError for a missing checkpoint, and for one that does not fit.
@@ -131,10 +136,10 @@ def start(
         raise InputError(
             f"nothing to evaluate: no checkpoint in `output_dir`={settings.output_dir}, and no `init_checkpoint`"
         )
-    folder.claim(identity, settings)
-    parameters = sum(int(np.prod(variable.shape)) for variable in model.weights)
-    logger.info("Model: %s parameters. Devices: %s.", f"{parameters:,}", distribution.describe(strategy))
-    return trainer
+    with folder.claimed(identity, settings):
+        parameters = sum(int(np.prod(variable.shape)) for variable in model.weights)
+        logger.info("Model: %s parameters. Devices: %s.", f"{parameters:,}", distribution.describe(strategy))
+        yield trainer
 
 
 def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
@@ -261,7 +266,13 @@ def _selection(trainer: Trainer, settings: EvaluationFlags, evaluation: Evaluati
     if settings.best_metric not in by_name:
         raise InputError(f"`best_metric` is '{settings.best_metric}', expected one of {', '.join(sorted(by_name))}")
     measure = by_name[settings.best_metric]
-    return Selection(trainer.folder, measure, settings.early_stopping_patience, start_step=trainer.step)
+    return Selection(
+        trainer.folder,
+        measure,
+        settings.early_stopping_patience,
+        start_step=trainer.step,
+        expected_checksum=trainer.evaluations_checksum,
+    )
 
 
 def _tell_training(trainer: Trainer, settings: TrainingFlags, record_set: RecordSet, schedule: Schedule) -> None:

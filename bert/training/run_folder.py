@@ -4,20 +4,21 @@ run.json says whose: the command, the model's sizes, the vocabulary, the labels.
 started. A folder that holds another run is refused. labels.json says what the numbers of a trained model mean.
 """
 
+import contextlib
 import dataclasses
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from bert import distribution, files
 from bert.checkpoint import CheckpointFolder
 from bert.errors import InputError
+from bert.tasks import labels_file
 
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
-LABELS_FILE = "labels.json"
 
 
 class RunFolder:
@@ -58,22 +59,28 @@ class RunFolder:
             if name in before and before[name] != value and not name.startswith("do_"):
                 logger.warning("`%s` was %s, now it is %s.", name, before[name], value)
 
-    def claim(self, identity: Mapping[str, object], settings: object) -> None:
-        """Makes the folder, and writes run.json into it.
+    @contextlib.contextmanager
+    def claimed(self, identity: Mapping[str, object], settings: object) -> Iterator[None]:
+        """Makes the folder, keeps other runs out of it, and writes run.json into it.
 
-        What an earlier command knew and this one does not, such as the dev fraction of the training, stays.
+        What an earlier command knew and this one does not, such as the dev fraction of the training, stays. Raises
+        InputError where another run works here.
         """
         files.make_folder(self.own_path)
-        content = {**self._stored(), **identity, "settings": dataclasses.asdict(settings)}  # type: ignore[call-overload]
-        files.write_json(self.own_file(RUN_FILE), content)
+        with files.locked_folder(self.own_path):
+            content = {**self._stored(), **identity, "settings": dataclasses.asdict(settings)}  # type: ignore[call-overload]
+            files.write_json(self.own_file(RUN_FILE), content)
+            yield
 
     def write_labels(self, content: Mapping[str, object]) -> None:
         """Writes labels.json."""
-        files.write_json(self.own_file(LABELS_FILE), content)
+        labels_file.write(self.own_path, content)
 
     def _stored(self) -> dict:
         path = self.file(RUN_FILE)
-        return files.read_json(path) if files.exists(path) else {}
+        if not files.exists(path):
+            return {}
+        return {**files.checked(files.read_json(path), {"command?": str, "config?": dict, "settings?": dict}, path)}
 
 
 def _flat(identity: Mapping[str, object]) -> dict[str, object]:

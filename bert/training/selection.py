@@ -4,13 +4,14 @@ Both follow from the evaluations on the way, kept in `evaluations.jsonl`: a run 
 them up to its checkpoint and decides as the undisturbed run would.
 """
 
-import json
 import logging
+import zlib
 from collections.abc import Mapping
 
 from bert import files
+from bert.errors import InputError
 from bert.measures import Measure
-from bert.reporting import JsonLines
+from bert.reporting import JsonLines, read_json_lines
 from bert.training.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -21,20 +22,41 @@ EVALUATIONS_FILE = "evaluations.jsonl"
 class Selection:
     """The evaluations of a run, and the best of them by `measure`; its checkpoint goes to the folder's `best`.
 
-    `patience` evaluations in a row without a better one are enough; 0 means never.
+    `patience` evaluations in a row without a better one are enough; 0 means never. `expected_checksum` is the
+    `checksum` that the checkpoint of `start_step` was saved with, None if with none.
+
+    Raises InputError where evaluations.jsonl is not what it was when that checkpoint was saved: another model would be
+    taken for the best, in silence.
     """
 
-    def __init__(self, folder: RunFolder, measure: Measure, patience: int = 0, start_step: int = 0):
+    def __init__(
+        self,
+        folder: RunFolder,
+        measure: Measure,
+        patience: int = 0,
+        start_step: int = 0,
+        expected_checksum: int | None = None,
+    ):
         self.folder, self.measure, self.patience = folder, measure, patience
-        path = folder.own_file(EVALUATIONS_FILE)
-        self.lines = JsonLines(path, start_step, earlier=folder.file(EVALUATIONS_FILE))
-        self.entries: list[dict] = [json.loads(line) for line in self.lines.kept]
+        path, earlier = folder.own_file(EVALUATIONS_FILE), folder.file(EVALUATIONS_FILE)
+        kept = read_json_lines(earlier, start_step)
+        self.entries = [entry for entry, _ in kept]
+        self.checksum = zlib.crc32("".join(f"{line}\n" for _, line in kept).encode())
+        if expected_checksum not in (None, self.checksum):
+            raise InputError(
+                f"{earlier}: not as it was when the checkpoint of step {start_step} was saved, so the best checkpoint "
+                "cannot be told; put the file back, or train anew in another folder"
+            )
+        for entry in self.entries:
+            files.checked(entry, {measure.name: float}, f"{earlier}: step {entry['step']}")
+        self.lines = JsonLines(path, start_step, earlier=earlier)
 
     def add(self, step: int, results: Mapping[str, float]) -> bool:
         """Takes up an evaluation, which must have the measure; True if it is the best so far."""
         entry = {"step": step, **{name: float(value) for name, value in results.items()}}
-        self.lines.write(entry)
+        line = self.lines.write(entry)
         self.lines.flush()
+        self.checksum = zlib.crc32(line, self.checksum)
         self.entries.append(entry)
         is_best = self.best is entry
         shown = ", ".join(f"{name} {value:.4g}" for name, value in entry.items() if name != "step")
