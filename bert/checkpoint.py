@@ -1,7 +1,8 @@
 """Checkpoints in Google's format: name-based, `PREFIX.index` and `PREFIX.data-00000-of-00001`, with `<name>/adam_m`,
 `<name>/adam_v` and `global_step` (docs/parity.md 9), in a folder whose file `checkpoint` names the last five.
 
-A variable's path is its name in the checkpoint, so nothing here translates names.
+A variable's path is its name in the checkpoint, so nothing here translates names. Where a checkpoint is read, the
+weights of a Hugging Face folder may stand; `formats.weights` gives them Google's names.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import tensorflow as tf
 
 from bert import files
 from bert.errors import InputError
+from bert.formats import weights
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +42,12 @@ def write_variables(prefix: str, values: Mapping[str, np.ndarray]) -> None:
 def resolve(path: str, flag: str = "init_checkpoint") -> str:
     """The prefix of an existing checkpoint: `path` itself, or the last one of the folder `path`.
 
+    For a Hugging Face folder, and a file of its weights, it is the name of that file.
     Raises InputError, naming the flag, where there is none.
     """
+    weights_file = weights.find(path, flag)
+    if weights_file:
+        return weights_file
     prefix = tf.train.latest_checkpoint(path) if files.is_folder(path) else path.removesuffix(".index")
     if prefix is None or not files.exists(f"{prefix}.index"):
         raise InputError(f"--{flag}: no checkpoint at {path}, expected {prefix or path}.index beside its data file")
@@ -50,6 +56,8 @@ def resolve(path: str, flag: str = "init_checkpoint") -> str:
 
 def read_shapes(prefix: str) -> dict[str, tuple[int, ...]]:
     """Name -> shape of everything in a checkpoint. Raises Damaged for a file that cannot be read as one."""
+    if weights.is_safetensors(prefix):
+        return weights.read_shapes(prefix)
     try:
         return {name: tuple(shape) for name, shape in tf.train.list_variables(prefix)}
     except _READ_ERRORS as error:
@@ -58,6 +66,8 @@ def read_shapes(prefix: str) -> dict[str, tuple[int, ...]]:
 
 def read_values(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:
     """Reads the named values. Raises Damaged where the data file is missing, cut off or damaged."""
+    if weights.is_safetensors(prefix):
+        return weights.read_values(prefix, names)
     try:
         reader = tf.train.load_checkpoint(prefix)
         return {name: reader.get_tensor(name) for name in names}

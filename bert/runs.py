@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert import checkpoint, distribution, files, flags
+from bert import checkpoint, distribution, files, flags, formats
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import Model
@@ -33,7 +33,7 @@ RUN_FILE = "run.json"  # in the output folder: whose run it is
 
 def read_config(path: str, max_seq_length: int) -> BertConfig:
     """Reads the model's sizes. Raises InputError where the model has fewer positions than the flag asks for."""
-    files.check_readable(path, "--bert_config_file")
+    files.check_readable(formats.config_file(path), "--bert_config_file")
     config = BertConfig.from_json_file(path)
     if max_seq_length > config.max_position_embeddings:
         raise InputError(
@@ -45,7 +45,7 @@ def read_config(path: str, max_seq_length: int) -> BertConfig:
 
 def read_tokenizer(vocab_file: str, do_lower_case: bool, config: BertConfig) -> Tokenizer:
     """Reads the vocabulary. Raises InputError where it has entries the model has no embedding for."""
-    files.check_readable(vocab_file, "--vocab_file")
+    files.check_readable(formats.vocab_file(vocab_file), "--vocab_file")
     vocabulary = Vocabulary.from_file(vocab_file)
     if len(vocabulary) > config.vocab_size:
         raise InputError(
@@ -96,9 +96,12 @@ def start(
     elif init_checkpoint:
         report = checkpoint.warm_start(trainer.variables(), init_checkpoint)
         report.log()
-        if report.missing and not settings.do_train:
+        # A head that reads no pooled output does without the pooler, which many Hugging Face folders do not have.
+        unread = () if model.bert.pooler.trainable else ("bert/pooler/",)
+        missing = [name for name in report.missing if not name.startswith(unread)]
+        if missing and not settings.do_train:
             raise InputError(
-                f"--init_checkpoint={init_checkpoint} lacks '{report.missing[0]}' ({len(report.missing)} in all) and "
+                f"--init_checkpoint={init_checkpoint} lacks '{missing[0]}' ({len(missing)} in all) and "
                 f"--output_dir={settings.output_dir} holds no checkpoint: there is no trained model to evaluate"
             )
     elif settings.do_train:

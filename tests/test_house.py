@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 LAYERS = (
     ("bert", "bert.errors", "bert.options"),
     ("bert.files",),
+    ("bert.formats",),
     ("bert.config", "bert.masking", "bert.reporting", "bert.sidecar", "bert.tokenization"),
     ("bert.records",),
     ("bert.pretraining_data", "bert.tasks"),
@@ -23,6 +24,7 @@ LAYERS = (
     ("bert.steps",),
     ("bert.cli", "bert.flags", "bert.training"),
     ("bert.runs",),
+    ("bert.conversion",),
     ("bert.commands",),
 )
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))

@@ -12,8 +12,9 @@ import dataclasses
 import logging
 import os
 
-from bert import files
+from bert import files, formats
 from bert.errors import InputError
+from bert.formats import tokenizers
 from bert.options import option, required
 from bert.pretraining_data.options import Options
 
@@ -82,7 +83,8 @@ class Settings:
             raise InputError(f"--beam_options='{self.beam_options}' is given without --beam_runner")
         self.options()
         self.output_paths(self.input_paths())
-        files.check_readable(self.vocab_file, "--vocab_file")
+        files.check_readable(formats.vocab_file(self.vocab_file), "--vocab_file")
+        tokenizers.check_lower_case(self.do_lower_case, self.vocab_file)
 
     def options(self) -> Options:
         """What the records depend on."""

@@ -22,6 +22,7 @@ from typing import ClassVar
 
 from bert import files
 from bert.errors import InputError
+from bert.formats import huggingface
 from bert.tasks import label_kinds, rows
 from bert.tasks.label_kinds import Label, LabelKind, shown
 from bert.tasks.rows import Row
@@ -164,10 +165,11 @@ class Task:
 
 
 def read_labels_file(folder: str) -> dict | None:
-    """The content of the folder's labels.json, None if there is none. Raises InputError for a damaged one."""
+    """The content of the folder's labels.json, or what the config of a Hugging Face folder says of its labels; None if
+    there is neither. Raises InputError for a damaged one."""
     path = os.path.join(folder, LABELS_FILE)
     if not files.exists(path):
-        return None
+        return huggingface.read_labels(folder)
     content = {"label_kind": label_kinds.CLASS.name, **files.read_json(path)}
     labels, kind = content.get("labels"), content["label_kind"]
     if kind not in list(label_kinds.KINDS):  # a list, as a damaged file may have one here, is no key
