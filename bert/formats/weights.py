@@ -89,7 +89,10 @@ def write(path: str, values: Mapping[str, np.ndarray]) -> None:
     places = {name: names.to_huggingface(name) for name in values}
     tensors = {places[name].name: places[name].put(value) for name, value in values.items()}
     with files.replaced(path) as temporary:
+        files.open_binary(temporary, "wb").close()
+        mode = os.stat(temporary).st_mode
         save_file(tensors, temporary, metadata={"format": "pt"})  # transformers reads no file without it
+        os.chmod(temporary, mode)  # what a new file may be read by; save_file lets only its owner read
 
 
 def _refused(path: str) -> InputError:
