@@ -62,3 +62,9 @@ def largest_difference(head: str, model: keras.Model) -> float:
 def copy(head: str, folder: pathlib.Path) -> pathlib.Path:
     """A copy of a golden folder, to be changed."""
     return pathlib.Path(shutil.copytree(GOLDEN / head, folder / head))
+
+
+def write_vocabulary(folder: pathlib.Path, size: int) -> None:
+    """Writes a vocab.txt of a cased model: numbers are its words."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "The"]
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in [*words, *map(str, range(size - len(words)))]))

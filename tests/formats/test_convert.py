@@ -1,7 +1,6 @@
 """`bert convert` as a user runs it: folders that go to another program and come back, and what it refuses."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -32,24 +31,6 @@ def assert_same(found: dict, expected: dict) -> None:
         assert found[name].tobytes() == value.tobytes(), name
 
 
-def write_vocabulary(folder, size: int) -> None:
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "The"]
-    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in [*words, *map(str, range(size - len(words)))]))
-
-
-@pytest.fixture
-def google(golden, tmp_path):
-    """A folder like Google's downloads, with the weights of the original's own code; its vocabulary is cased."""
-    folder = tmp_path / "cased_L-3_H-32_A-4"
-    folder.mkdir()
-    micro = golden / "model" / "micro"
-    for file in micro.glob("model.ckpt.*"):
-        shutil.copy(file, folder / file.name.replace("model.ckpt", "bert_model.ckpt"))
-    shutil.copy(micro / "bert_config.json", folder)
-    write_vocabulary(folder, 100)
-    return folder
-
-
 def test_from_google_and_back(google, tmp_path):
     converted(google, tmp_path / "theirs", "huggingface")
     config = json.loads((tmp_path / "theirs" / "config.json").read_text())
@@ -65,7 +46,7 @@ def test_from_google_and_back(google, tmp_path):
 @pytest.mark.parametrize("head", folders.BUILDERS)
 def test_from_huggingface_and_back(head, tmp_path):
     source = folders.copy(head, tmp_path)
-    write_vocabulary(source, 60)
+    folders.write_vocabulary(source, 60)
     converted(source, tmp_path / "google", "google")
     converted(tmp_path / "google", tmp_path / "back", "huggingface")
     assert_same(load_file(tmp_path / "back" / "model.safetensors"), load_file(source / "model.safetensors"))
@@ -100,7 +81,7 @@ def test_a_run_of_ours_answers_the_same_from_its_export(golden, tmp_path):
 def test_labels_of_a_table_come_from_the_config(tmp_path, folder):
     """A classifier of transformers predicts without a training file."""
     source = folders.copy("classifier", tmp_path)
-    write_vocabulary(source, 60)
+    folders.write_vocabulary(source, 60)
     data = folder(test="text\n12 13 14\n20 21\n")
     flags = {"task_name": "table", "data_dir": data, "max_seq_length": 20, "do_lower_case": False}
     theirs = {"vocab_file": source, "bert_config_file": source, "init_checkpoint": source}
@@ -113,7 +94,7 @@ def test_labels_of_a_table_come_from_the_config(tmp_path, folder):
 def test_answers_need_no_pooler(golden, tmp_path):
     """transformers' folders for question answering have none, and the head reads none."""
     source = folders.copy("squad", tmp_path)
-    write_vocabulary(source, 60)
+    folders.write_vocabulary(source, 60)
     questions = {"context": "1 2 3 4", "qas": [{"id": "q", "question": "5 6", "answers": []}]}
     article = {"title": "t", "paragraphs": [questions]}
     (tmp_path / "test.json").write_text(json.dumps({"version": "1.1", "data": [article]}))
