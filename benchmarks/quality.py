@@ -3,7 +3,7 @@
     python benchmarks/quality.py --model_dir=minilm --glue_dir=$GLUE_DIR --banking77_dir=banking77 \\
         --work_dir=quality --torch_python=torch/bin/python
 
-The model is a folder in Google's layout; examples/demo/convert_minilm.py makes that of MiniLM. The peer lives in an
+The model is a folder in Google's layout, as `bert convert --to=google` makes it of others. The peer lives in an
 environment of its own, and is left out if it is not given or lacks its packages:
 
     python -m venv torch && torch/bin/pip install torch==2.13.0 transformers==5.23.0
@@ -32,7 +32,9 @@ from benchmarks import alternating, quality_table  # noqa: E402
 from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Run, all_runs  # noqa: E402
 from benchmarks.train_step import machine, print_table  # noqa: E402
 from bert import cli, files, flags  # noqa: E402
+from bert.config import BertConfig  # noqa: E402
 from bert.errors import InputError  # noqa: E402
+from bert.formats import configs  # noqa: E402
 from bert.options import option, required  # noqa: E402
 
 
@@ -169,10 +171,12 @@ class Bench:
         settings, task = self.settings, TASKS[run.task]
         weights = self.work_dir / f"weights-{self.model}.npz"
         export_weights(self.model_dir, weights)
+        config = BertConfig.from_json_file(str(self.model_dir)).to_dict()
         specification = {
             "task": run.task,
             "data_dir": self._data_dir(run),
             "model_dir": settings.model_dir,
+            "config": configs.to_huggingface(config, "BertForSequenceClassification"),
             "weights": str(weights),
             "max_seq_length": task.max_seq_length,
             "batch_size": settings.train_batch_size,
@@ -232,25 +236,16 @@ def export_weights(model_dir: pathlib.Path, path: pathlib.Path) -> None:
     import numpy as np
 
     from bert import checkpoint
+    from bert.formats import names
 
     if path.exists():
         return
     prefix = str(model_dir / "bert_model.ckpt")
-    names = [name for name in checkpoint.read_shapes(prefix) if name.startswith("bert/")]
-    names = [name for name in names if not checkpoint.is_training_state(name)]
-    values = checkpoint.read_values(prefix, names)
+    encoder = [name for name in checkpoint.read_shapes(prefix) if name.startswith("bert/")]
+    values = checkpoint.read_values(prefix, [name for name in encoder if not checkpoint.is_training_state(name)])
     with files.replaced(str(path)) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **dict(to_transformers(name, value) for name, value in values.items()))
-
-
-def to_transformers(name: str, value):
-    """Name and value of a checkpoint's variable as transformers keeps them: dense layers as [out, in]."""
-    scope, kind = name.replace("layer_", "layer.").rsplit("/", 1)
-    scope = scope.replace("/", ".")
-    if kind == "kernel":
-        return f"{scope}.weight", value.T
-    kinds = {"bias": "bias", "gamma": "weight", "beta": "bias"}
-    return f"{scope}.{kinds[kind]}" if kind in kinds else f"{scope}.{kind}.weight", value
+        places = {name: names.to_huggingface(name) for name in values}
+        np.savez(file, **{places[name].name: places[name].put(value) for name, value in values.items()})
 
 
 def print_results(settings: Settings, results: Mapping[Run, dict]) -> None:

@@ -1,7 +1,8 @@
 """Checkpoints in Google's format: name-based, `PREFIX.index` and `PREFIX.data-00000-of-00001`, with `<name>/adam_m`,
 `<name>/adam_v` and `global_step` (docs/parity.md 9), in a folder whose file `checkpoint` names the last five.
 
-A variable's path is its name in the checkpoint, so nothing here translates names.
+A variable's path is its name in the checkpoint, so nothing here translates names. Where a checkpoint is read, the
+weights of a Hugging Face folder may stand; `formats.weights` gives them Google's names.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from tensorflow.python.training.checkpoint_state_pb2 import CheckpointState
 
 from bert import files
 from bert.errors import InputError
+from bert.formats import weights
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +70,12 @@ def _write(prefix: str, values: Mapping[str, object], named: str | None = None) 
 def resolve(path: str, flag: str = "init_checkpoint") -> str:
     """The prefix of an existing checkpoint: `path` itself, or the first to try of the folder `path`.
 
+    For a Hugging Face folder, and a file of its weights, it is the name of that file.
     Raises InputError, naming the flag, where there is none.
     """
+    weights_file = weights.find(path, flag)
+    if weights_file:
+        return weights_file
     prefix = CheckpointFolder(path).latest() if files.is_folder(path) else path.removesuffix(".index")
     if prefix is None or not files.exists(f"{prefix}.index"):
         raise InputError(f"--{flag}: no checkpoint at {path}, expected {prefix or path}.index beside its data file")
@@ -78,6 +84,8 @@ def resolve(path: str, flag: str = "init_checkpoint") -> str:
 
 def read_shapes(prefix: str) -> dict[str, tuple[int, ...]]:
     """Name -> shape of everything in a checkpoint. Raises Damaged for a file that cannot be read as one."""
+    if weights.is_safetensors(prefix):
+        return weights.read_shapes(prefix)
     try:
         with _reader(prefix) as reader:
             return {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items()}
@@ -90,6 +98,9 @@ def each_value(prefix: str, names: Iterable[str]) -> Iterator[tuple[str, np.ndar
 
     Raises Damaged where the data file is missing, cut off or damaged.
     """
+    if weights.is_safetensors(prefix):
+        yield from weights.read_values(prefix, names).items()
+        return
     try:
         with _reader(prefix) as reader:
             for name in names:

@@ -1,4 +1,4 @@
-"""BertConfig: the shape of a BERT model, read from and written to `bert_config.json`."""
+"""BertConfig: the shape of a BERT model, read from Google's `bert_config.json` or Hugging Face's `config.json`."""
 
 import dataclasses
 import json
@@ -6,9 +6,10 @@ import os
 
 from bert import files
 from bert.errors import InputError
+from bert.formats import config_file, configs
 
 MOST_LAYERS = 1000  # the largest models have about a hundred; each takes seconds to build, whatever its size
-ACTIVATIONS = ("linear", "relu", "gelu", "tanh")
+ACTIVATIONS = ("linear", "relu", "gelu", "gelu_exact", "tanh")  # gelu is Google's, the tanh form
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +17,8 @@ class BertConfig:
     """Sizes and rates of a model; the defaults are BERT base (Devlin et al. 2019, section 3).
 
     A missing key of the JSON file takes the default here, so a file without `type_vocab_size` means 16
-    (docs/parity.md 2). Keys this class does not know are kept in `other` and written back.
+    (docs/parity.md 2). Keys this class does not know are kept in `other` and written back. `layer_norm_epsilon` is
+    our own, for models of other programs; it is written where it is not Google's 1e-12 (docs/parity.md 9).
     """
 
     vocab_size: int
@@ -30,6 +32,7 @@ class BertConfig:
     max_position_embeddings: int = 512
     type_vocab_size: int = 16
     initializer_range: float = 0.02
+    layer_norm_epsilon: float = 1e-12
     other: dict = dataclasses.field(default_factory=dict, compare=False)
 
     def __post_init__(self):
@@ -86,15 +89,23 @@ class BertConfig:
 
     @classmethod
     def from_json_file(cls, path: str) -> "BertConfig":
-        """Reads a `bert_config.json`. Raises InputError naming the file and what is wrong in it."""
+        """Reads a `bert_config.json`, or what a Hugging Face `config.json` means; `path` may be the folder.
+
+        Raises InputError naming the file and what is wrong in it.
+        """
+        path = config_file(path)
         values = files.read_json(path, whole_characters=True)
         try:
+            if configs.is_huggingface(values):
+                values = configs.from_huggingface(values)
             return cls.from_dict(values)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
     def to_dict(self) -> dict:
         values = {field.name: getattr(self, field.name) for field in _FIELDS}
+        if self.layer_norm_epsilon == BertConfig.layer_norm_epsilon:
+            del values["layer_norm_epsilon"]
         return {**values, **self.other}
 
     def to_json(self) -> str:

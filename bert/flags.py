@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 from bert.errors import InputError
+from bert.formats import tokenizers
 from bert.options import option, required
 
 
@@ -25,10 +26,12 @@ class TPUFlags:
 class TrainingFlags(TPUFlags):
     """What every command that trains shares."""
 
-    bert_config_file: str = required("JSON file with the sizes of the model, as beside a Google checkpoint.")
+    bert_config_file: str = required(
+        "JSON file with the sizes of the model: Google's bert_config.json or Hugging Face's config.json."
+    )
     output_dir: str = required("Folder for checkpoints and results; the same command goes on from what it finds there.")
     init_checkpoint: str | None = option(
-        None, "Checkpoint to start from, such as bert_model.ckpt of a Google download."
+        None, "Checkpoint to start from: bert_model.ckpt of a Google download, or a Hugging Face folder."
     )
     allow_partial_checkpoint: bool = option(
         False, "Start although --init_checkpoint lacks a part of the encoder, which then starts random."
@@ -97,7 +100,7 @@ class EvaluationFlags(TrainingFlags):
 class TextFlags:
     """How text becomes WordPieces."""
 
-    vocab_file: str = required("The vocabulary, a WordPiece a line: vocab.txt of a Google download.")
+    vocab_file: str = required("The vocabulary, a WordPiece a line: vocab.txt of a Google download or of Hugging Face.")
     do_lower_case: bool = option(True, "Lower-case and strip accents; false for cased models.")
 
 
@@ -117,6 +120,7 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
         super().check()
         check_positive(self, "predict_batch_size")
         check_case_matches_checkpoint(self.do_lower_case, self.init_checkpoint)
+        tokenizers.check_lower_case(self.do_lower_case, self.vocab_file)
         if not 0 < self.num_train_epochs < float("inf"):
             raise InputError(f"--num_train_epochs is {self.num_train_epochs}, expected a number above 0")
         if not 0 <= self.warmup_proportion <= 1:

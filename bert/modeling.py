@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from bert.config import BertConfig
 
-LAYER_NORM_EPSILON = 1e-12  # as in the original, or its checkpoints give other numbers (docs/parity.md 9)
 MASKED_SCORE = -10000.0  # added to a padding key's score, as in the original (docs/parity.md 9): its softmax is 0
 
 
@@ -49,7 +48,30 @@ def gelu(x: tf.Tensor) -> tf.Tensor:
     return _gelu(x), lambda upstream: _gelu_gradient(x, upstream)
 
 
-ACTIVATIONS = {"linear": tf.identity, "relu": tf.nn.relu, "gelu": gelu, "tanh": tf.tanh}
+# gelu_exact(x) = x · Φ(x), with Φ the normal distribution (Hendrycks & Gimpel, 2016), whose density is φ; the gradient
+# is Φ(x) + x φ(x). Weights trained with Hugging Face's `gelu` want this one.
+_ERF_SCALE = 0.7071067811865476  # 1/√2
+_DENSITY_SCALE = 0.3989422804014327  # 1/√(2π)
+
+
+@tf.function(jit_compile=True, reduce_retracing=True)
+def _gelu_exact(x):
+    return 0.5 * x * (1.0 + tf.math.erf(x * _ERF_SCALE))
+
+
+@tf.function(jit_compile=True, reduce_retracing=True)
+def _gelu_exact_gradient(x, upstream):
+    density = _DENSITY_SCALE * tf.exp(-0.5 * tf.square(x))
+    return upstream * (0.5 * (1.0 + tf.math.erf(x * _ERF_SCALE)) + x * density)
+
+
+@tf.custom_gradient
+def gelu_exact(x: tf.Tensor) -> tf.Tensor:
+    """Gaussian error linear unit with the error function."""
+    return _gelu_exact(x), lambda upstream: _gelu_exact_gradient(x, upstream)
+
+
+ACTIVATIONS = {"linear": tf.identity, "relu": tf.nn.relu, "gelu": gelu, "gelu_exact": gelu_exact, "tanh": tf.tanh}
 
 
 class Dense(keras.layers.Layer):
@@ -75,8 +97,9 @@ class Dense(keras.layers.Layer):
 class LayerNormalization(keras.layers.Layer):
     """Layer normalization over the last axis (Ba et al. 2016), biased variance, always in float32."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, epsilon: float, **kwargs):
         super().__init__(autocast=False, **kwargs)
+        self.epsilon = epsilon
 
     def build(self, input_shape):
         self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="beta")
@@ -86,7 +109,7 @@ class LayerNormalization(keras.layers.Layer):
     def call(self, x):
         x = tf.cast(x, tf.float32)
         mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-        normalized = (x - mean) * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
+        normalized = (x - mean) * tf.math.rsqrt(variance + self.epsilon)
         return tf.cast(normalized * self.gamma + self.beta, self.compute_dtype)
 
 
@@ -133,7 +156,7 @@ class Embeddings(keras.layers.Layer):
     def __init__(self, config: BertConfig, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.config = config
-        self.normalization = LayerNormalization(name="LayerNorm")
+        self.normalization = LayerNormalization(config.layer_norm_epsilon, name="LayerNorm")
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
 
     def build(self, input_shape=None):
@@ -204,7 +227,7 @@ class ResidualOutput(keras.layers.Layer):
         super().__init__(**kwargs)
         self.dense = Dense(config.hidden_size, config.initializer_range, name="dense")
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
-        self.normalization = LayerNormalization(name="LayerNorm")
+        self.normalization = LayerNormalization(config.layer_norm_epsilon, name="LayerNorm")
 
     def build(self, input_shape):
         self.dense.build(input_shape)

@@ -18,6 +18,7 @@ import tensorflow_text as tf_text
 
 from bert import files, unicode_ranges
 from bert.errors import InputError
+from bert.formats import tokenizers, vocab_file
 
 SPECIAL_TOKENS = ("[CLS]", "[SEP]", "[UNK]", "[MASK]")
 
@@ -70,8 +71,12 @@ class Vocabulary:
     def from_file(cls, path: str) -> "Vocabulary":
         """Reads one token a line; white space around it is dropped, a blank line counts as the empty token.
 
+        `path` may be a `tokenizer.json` too, or the folder of either.
         Raises InputError naming the file (and line) when it is missing, not UTF-8, empty or lacks a special token.
         """
+        path = vocab_file(path)
+        if path.endswith(".json"):
+            return cls(tokenizers.read_tokens(path), path)
         return cls([line.strip() for line in files.read_lines(path)], path)
 
     def __len__(self) -> int:

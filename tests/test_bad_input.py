@@ -190,7 +190,7 @@ COMMON = [
     case("config missing", removed(CONFIG), "--bert_config_file: {folder}/bert_config.json does not exist"),
     case("config not JSON", file(CONFIG, half), "{folder}/bert_config.json:1: not JSON"),
     case("config a list", file(CONFIG, b"[]"), "{folder}/bert_config.json: expected a JSON object, found list"),
-    case("config a folder", flags(bert_config_file="{folder}"), "{folder} is a folder, expected a file"),
+    case("no config there", flags(bert_config_file=commands.TESTS), f"{commands.TESTS}/config.json does not exist"),
     case("heads", config(num_attention_heads=3), "hidden_size (32)", "num_attention_heads (3)"),
     case("activation", config(hidden_act="swish"), "bert_config.json: hidden_act is 'swish'", "gelu"),
     case("no vocab_size", config(vocab_size=None), "bert_config.json: vocab_size is missing"),

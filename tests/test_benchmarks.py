@@ -229,15 +229,12 @@ def test_the_peer_reads_the_files_as_they_are(tmp_path):
     assert read("banking77", tmp_path, "dev") == ([["Why, and\nwhen?"]], ["fees"])
 
 
-def test_weights_for_the_peer():
+def test_weights_for_the_peer(tmp_path):
+    prefix = str(tmp_path / "bert_model.ckpt")
     kernel = np.arange(6).reshape(2, 3)
-    name, value = quality.to_transformers("bert/encoder/layer_1/attention/output/dense/kernel", kernel)
-    assert name == "bert.encoder.layer.1.attention.output.dense.weight"
-    assert value.tolist() == [[0, 3], [1, 4], [2, 5]]
-    names = {
-        "bert/embeddings/token_type_embeddings": "bert.embeddings.token_type_embeddings.weight",
-        "bert/embeddings/LayerNorm/gamma": "bert.embeddings.LayerNorm.weight",
-        "bert/pooler/dense/bias": "bert.pooler.dense.bias",
-    }
-    for ours, theirs in names.items():
-        assert quality.to_transformers(ours, kernel) == (theirs, kernel)
+    stored = {"bert/pooler/dense/kernel": kernel, "bert/pooler/dense/kernel/adam_m": kernel, "output_weights": kernel}
+    checkpoint.write_variables(prefix, stored)
+    quality.export_weights(tmp_path, tmp_path / "weights.npz")
+    exported = np.load(tmp_path / "weights.npz")
+    assert exported.files == ["bert.pooler.dense.weight"]
+    assert exported["bert.pooler.dense.weight"].tolist() == [[0, 3], [1, 4], [2, 5]]

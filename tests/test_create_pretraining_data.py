@@ -80,7 +80,7 @@ def run(flags):
         ({"masked_lm_prob": 1.5}, "--masked_lm_prob is 1.5, expected a probability"),
         ({"short_seq_prob": -0.1}, "--short_seq_prob is -0.1, expected a probability"),
         ({"vocab_file": "{tmp}/none"}, "{tmp}/none does not exist"),
-        ({"vocab_file": "{tmp}/out"}, "{tmp}/out is a folder"),
+        ({"vocab_file": "{tmp}/out"}, "{tmp}/out/vocab.txt does not exist"),
         ({"vocab_file": "{tmp}/no_cls"}, "{tmp}/no_cls: has no [CLS]"),
         ({"vocab_file": "{tmp}/latin"}, "{tmp}/latin:2: not UTF-8"),
         ({"vocab_file": "{tmp}/empty"}, "{tmp}/empty: has no"),

@@ -15,13 +15,14 @@ ROOT = pathlib.Path(__file__).parent.parent
 LAYERS = (
     ("bert", "bert.errors", "bert.measures", "bert.options", "bert.quiet"),
     ("bert.files", "bert.flags", "bert.unicode_ranges"),
+    ("bert.formats",),
     ("bert.config", "bert.masking", "bert.reporting", "bert.sidecar", "bert.tokenization"),
     ("bert.records",),
     ("bert.pretraining_data", "bert.tasks"),
     ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization"),
     ("bert.distribution", "bert.heads"),
     ("bert.training",),
-    ("bert.finetuning", "bert.pretraining"),
+    ("bert.conversion", "bert.finetuning", "bert.pretraining"),
     ("bert.cli", "bert.commands"),
     ("bert.__main__",),
 )

@@ -1,5 +1,7 @@
 """The encoder and its heads against the reference values, and what must hold for any BERT."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import tensorflow as tf
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import PretrainingModel, SequenceClassifier
-from bert.modeling import BertModel, Dropout
+from bert.modeling import BertModel, Dropout, gelu_exact
 from tests import model_references as references
 
 
@@ -189,3 +191,14 @@ def test_config_file_that_is_no_json(tmp_path):
     path.write_text('{"vocab_size": 100,\n "hidden_size" 3}')
     with pytest.raises(InputError, match=r"bert_config\.json:2: not JSON"):
         BertConfig.from_json_file(str(path))
+
+
+def test_the_exact_gelu_and_its_gradient():
+    x = tf.constant(np.linspace(-6, 6, 97), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = gelu_exact(x)
+    phi = np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in x.numpy()])
+    density = np.exp(-(x.numpy() ** 2) / 2) / math.sqrt(2 * math.pi)
+    np.testing.assert_allclose(y, x.numpy() * phi, atol=1e-6)
+    np.testing.assert_allclose(tape.gradient(y, x), phi + x.numpy() * density, atol=1e-6)

@@ -6,9 +6,9 @@ the pieces come from transformers' own tokenizer. Needs torch and transformers, 
 
     python fine_tune_with_transformers.py SPECIFICATION
 
-The specification is JSON: `task`, `data_dir`, `model_dir` (bert_config.json, vocab.txt), `weights` (an .npz under
-transformers' names), `max_seq_length`, `batch_size`, `learning_rate`, `epochs`, `seed`, and the file to write,
-`output`.
+The specification is JSON: `task`, `data_dir`, `model_dir` (vocab.txt), `config` (as in a config.json), `weights` (an
+.npz under transformers' names), `max_seq_length`, `batch_size`, `learning_rate`, `epochs`, `seed`, and the file to
+write, `output`.
 """
 
 import csv
@@ -52,9 +52,9 @@ class FineTuning:
         self.torch, self.transformers, self.specification, self.names = torch, transformers, specification, names
         torch.manual_seed(specification["seed"])
         folder = pathlib.Path(specification["model_dir"])
-        values = json.loads((folder / "bert_config.json").read_text(encoding="utf-8"))
         problem = "single_label_classification" if names else "regression"
-        config = transformers.BertConfig(num_labels=len(names) or 1, problem_type=problem, **values)
+        values = {**specification["config"], "num_labels": len(names) or 1, "problem_type": problem}
+        config = transformers.BertConfig.from_dict(values)
         self.model = transformers.BertForSequenceClassification(config)
         self.load(specification["weights"])
         pieces = (folder / "vocab.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")

@@ -12,8 +12,9 @@ import dataclasses
 import logging
 import os
 
-from bert import files
+from bert import files, formats
 from bert.errors import InputError
+from bert.formats import tokenizers
 from bert.options import option, part, required
 from bert.pretraining_data.options import Options
 
@@ -52,7 +53,8 @@ class Settings(Options):
         if self.beam_options and not self.beam_runner:
             raise InputError(f"--beam_options='{self.beam_options}' is given without --beam_runner")
         self.output_paths(self.input_paths())
-        files.check_readable(self.vocab_file, "--vocab_file")
+        files.check_readable(formats.vocab_file(self.vocab_file), "--vocab_file")
+        tokenizers.check_lower_case(self.do_lower_case, self.vocab_file)
 
     def input_paths(self) -> list[str]:
         """The files to read, in this order; without streaming it is the original's (docs/parity.md 6.2)."""

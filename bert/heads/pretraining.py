@@ -17,7 +17,7 @@ class Transform(keras.layers.Layer):
     def __init__(self, config: BertConfig, **kwargs):
         super().__init__(**kwargs)
         self.dense = Dense(config.hidden_size, config.initializer_range, config.activation, name="dense")
-        self.normalization = LayerNormalization(name="LayerNorm")
+        self.normalization = LayerNormalization(config.layer_norm_epsilon, name="LayerNorm")
 
     def build(self, input_shape):
         self.dense.build(input_shape)

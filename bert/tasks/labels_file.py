@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from bert import files
 from bert.errors import InputError
+from bert.formats import huggingface
 from bert.tasks import label_kinds
 from bert.tasks.rows import shortened
 
@@ -31,10 +32,11 @@ def write(folder: str, content: Mapping[str, object]) -> str:
 
 
 def read(folder: str) -> dict | None:
-    """The content of the folder's labels.json, None if there is none. Raises InputError for a damaged one."""
+    """The content of the folder's labels.json, or what the config of a Hugging Face folder says of its labels; None if
+    there is neither. Raises InputError for a damaged one."""
     path = os.path.join(folder, LABELS_FILE)
     if not files.exists(path):
-        return None
+        return huggingface.read_labels(folder)
     content = {"label_kind": label_kinds.CLASS.name, **files.checked(files.read_json(path), _SCHEMA, path)}
     labels, kind = content["labels"], content["label_kind"]
     if kind not in label_kinds.KINDS:

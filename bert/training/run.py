@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert import checkpoint, distribution, files, measures
+from bert import checkpoint, distribution, files, formats, measures
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.flags import EvaluationFlags, FineTuningFlags, TrainingFlags
@@ -40,9 +40,8 @@ class Schedule:
 
 
 def read_config(path: str, max_seq_length: int, training: bool = False) -> BertConfig:
-    """Reads the model's sizes. Raises InputError where the model has fewer positions than the rows, or does not fit into
-    memory."""
-    files.check_readable(path, "`bert_config_file`")
+    """Reads the model's sizes. Raises InputError where it has fewer positions than the rows, or memory is too small."""
+    files.check_readable(formats.config_file(path), "`bert_config_file`")
     config = BertConfig.from_json_file(path)
     config.check_memory(path, training)
     if max_seq_length > config.max_position_embeddings:
@@ -55,7 +54,7 @@ def read_config(path: str, max_seq_length: int, training: bool = False) -> BertC
 
 def read_tokenizer(vocab_file: str, do_lower_case: bool, config: BertConfig) -> Tokenizer:
     """Reads the vocabulary. Raises InputError where it has entries the model has no embedding for."""
-    files.check_readable(vocab_file, "`vocab_file`")
+    files.check_readable(formats.vocab_file(vocab_file), "`vocab_file`")
     vocabulary = Vocabulary.from_file(vocab_file)
     if len(vocabulary) > config.vocab_size:
         raise InputError(
@@ -146,9 +145,12 @@ def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
     """Takes up the weights of `init_checkpoint`. Raises InputError where too many are missing."""
     report = checkpoint.warm_start(trainer.variables(), prefix)
     report.log()
-    if report.missing and not settings.do_train:
+    # A head that reads no pooled output does without the pooler, which many Hugging Face folders do not have.
+    unread = () if trainer.model.bert.pooler.trainable else ("bert/pooler/",)
+    missing = [name for name in report.missing if not name.startswith(unread)]
+    if missing and not settings.do_train:
         raise InputError(
-            f"`init_checkpoint`={prefix} lacks '{report.missing[0]}' ({len(report.missing)} in all) and "
+            f"`init_checkpoint`={prefix} lacks '{missing[0]}' ({len(missing)} in all) and "
             f"`output_dir`={settings.output_dir} holds no checkpoint: there is no trained model to evaluate"
         )
     encoder = [name for name in report.missing if name.startswith(("bert/embeddings/", "bert/encoder/"))]

@@ -45,7 +45,7 @@ class RunFolder:
 
     def check_owner(self, identity: Mapping[str, object]) -> None:
         """Raises InputError, with both values, if run.json tells of another run than `identity`."""
-        stored, ours = _flat(self._stored()), _flat(json.loads(json.dumps(identity)))
+        stored, ours = _flat(self.content()), _flat(json.loads(json.dumps(identity)))
         for name in (name for name in ours if name in stored and stored[name] != ours[name]):
             raise InputError(
                 f"`output_dir`={self.path} holds another run: its {name} is {_brief(stored[name])}, this run's is "
@@ -54,7 +54,7 @@ class RunFolder:
 
     def tell_changes(self, settings: object) -> None:
         """Says which settings are others than those that the run was last started with."""
-        before = self._stored().get("settings", {})
+        before = self.content().get("settings", {})
         for name, value in dataclasses.asdict(settings).items():  # type: ignore[call-overload]
             if name in before and before[name] != value and not name.startswith("do_"):
                 logger.warning("`%s` was %s, now it is %s.", name, before[name], value)
@@ -68,7 +68,7 @@ class RunFolder:
         """
         files.make_folder(self.own_path)
         with files.locked_folder(self.own_path):
-            content = {**self._stored(), **identity, "settings": dataclasses.asdict(settings)}  # type: ignore[call-overload]
+            content = {**self.content(), **identity, "settings": dataclasses.asdict(settings)}  # type: ignore[call-overload]
             files.write_json(self.own_file(RUN_FILE), content)
             yield
 
@@ -76,7 +76,8 @@ class RunFolder:
         """Writes labels.json."""
         labels_file.write(self.own_path, content)
 
-    def _stored(self) -> dict:
+    def content(self) -> dict:
+        """What run.json holds; nothing where there is none. Raises InputError for a damaged one."""
         path = self.file(RUN_FILE)
         if not files.exists(path):
             return {}

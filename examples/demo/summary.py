@@ -12,7 +12,6 @@ from bert.options import required
 
 TABLE = "{:<20}{:<68}{:>7}"
 PATHS = (
-    "uncased_L-6_H-384_A-12/bert_model.ckpt.index",
     "tf_examples.tfrecord",
     "pretraining_output/eval_results.txt",
     "classifier_output/eval_results.txt",
@@ -50,7 +49,6 @@ def test_accuracy(runs: pathlib.Path) -> tuple[float, int]:
 
 def results(runs: pathlib.Path) -> dict[str, str]:
     """Step -> what came out of it, in one line."""
-    config = json.loads((runs / "uncased_L-6_H-384_A-12/bert_config.json").read_text(encoding="utf-8"))
     articles = {name: len(read_columns(runs / f"bbc_news/{name}.tsv")) - 1 for name in ("train", "dev", "test")}
     pretrained = read_results(runs / "pretraining_output/eval_results.txt")
     with open(runs / "pretraining_output/metrics.jsonl", encoding="utf-8") as file:
@@ -58,7 +56,6 @@ def results(runs: pathlib.Path) -> dict[str, str]:
     classified = read_results(runs / "classifier_output/eval_results.txt")
     accuracy, count = test_accuracy(runs)
     return {
-        "weights": f"MiniLM, {config['num_hidden_layers']} layers of {config['hidden_size']}, in Google's layout",
         "texts": ", ".join(f"{articles[name]} {name}" for name in articles) + " BBC news articles",
         "pretraining data": f"{records.count(str(runs / 'tf_examples.tfrecord'))} instances of sample_text.txt",
         "pretraining": (

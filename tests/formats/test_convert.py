@@ -1,0 +1,148 @@
+"""`bert convert` as a user runs it: folders that go to another program and come back, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from bert import checkpoint
+from tests import commands
+from tests.formats import folders
+
+
+def convert(**flags) -> commands.Outcome:
+    return commands.run("bert.commands.convert", **flags)
+
+
+def converted(source, target, to: str) -> None:
+    outcome = convert(model_dir=source, to=to, output_dir=target)
+    assert outcome.status == 0, outcome.stderr
+
+
+def values_of(prefix) -> dict[str, np.ndarray]:
+    return checkpoint.read_values(str(prefix), checkpoint.read_shapes(str(prefix)))
+
+
+def assert_same(found: dict, expected: dict) -> None:
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        assert found[name].dtype == value.dtype
+        assert found[name].tobytes() == value.tobytes(), name
+
+
+def test_from_google_and_back(google, tmp_path):
+    converted(google, tmp_path / "theirs", "huggingface")
+    config = json.loads((tmp_path / "theirs" / "config.json").read_text())
+    assert (config["architectures"], config["hidden_act"]) == (["BertForPreTraining"], "gelu_new")
+    assert json.loads((tmp_path / "theirs" / "tokenizer_config.json").read_text())["do_lower_case"] is False
+    converted(tmp_path / "theirs", tmp_path / "back", "google")
+    assert_same(values_of(tmp_path / "back" / "bert_model.ckpt"), values_of(google / "bert_model.ckpt"))
+    config = json.loads((tmp_path / "back" / "bert_config.json").read_text())
+    assert config == {**json.loads((google / "bert_config.json").read_text()), "pad_token_id": 0}
+    assert (tmp_path / "back" / "vocab.txt").read_bytes() == (google / "vocab.txt").read_bytes()
+
+
+@pytest.mark.parametrize("head", folders.BUILDERS)
+def test_from_huggingface_and_back(head, tmp_path):
+    source = folders.copy(head, tmp_path)
+    folders.write_vocabulary(source, 60)
+    converted(source, tmp_path / "google", "google")
+    converted(tmp_path / "google", tmp_path / "back", "huggingface")
+    assert_same(load_file(tmp_path / "back" / "model.safetensors"), load_file(source / "model.safetensors"))
+    before, after = (json.loads((folder / "config.json").read_text()) for folder in (source, tmp_path / "back"))
+    for key in ("architectures", "hidden_act", "layer_norm_eps"):
+        assert after[key] == before[key]
+    assert after.get("id2label") == before.get("id2label")
+
+
+def test_a_run_of_ours_answers_the_same_from_its_export(golden, tmp_path):
+    """Trained, exported, judged and used for prediction from the exported folder alone."""
+    flags = {"task_name": "MRPC", "data_dir": golden / "classifier" / "mrpc_in", "max_seq_length": 48}
+    trained, export = tmp_path / "trained", tmp_path / "export"
+    files = {"vocab_file": commands.VOCABULARY, "bert_config_file": commands.write_config(tmp_path)}
+    common = {**flags, **files, "do_lower_case": True, "output_dir": trained}
+    outcome = commands.run(
+        "run_classifier", "--do_train", "--do_eval", **common, num_train_epochs=1, learning_rate=1e-3
+    )
+    assert outcome.status == 0, outcome.stderr
+    converted(trained, export, "huggingface")
+    config = json.loads((export / "config.json").read_text())
+    assert config["architectures"] == ["BertForSequenceClassification"]
+    assert config["id2label"] == {"0": "0", "1": "1"}
+    theirs = {"vocab_file": export, "bert_config_file": export, "init_checkpoint": export}
+    outcome = commands.run("run_classifier", "--do_eval", **flags, **theirs, output_dir=tmp_path / "judged")
+    assert outcome.status == 0, outcome.stderr
+    assert "0 missing, 0 unused" in outcome.stderr
+    ours, found = commands.results(trained), commands.results(tmp_path / "judged")
+    assert {**found, "global_step": ours["global_step"]} == ours
+
+
+def test_labels_of_a_table_come_from_the_config(tmp_path, folder):
+    """A classifier of transformers predicts without a training file."""
+    source = folders.copy("classifier", tmp_path)
+    folders.write_vocabulary(source, 60)
+    data = folder(test="text\n12 13 14\n20 21\n")
+    flags = {"task_name": "table", "data_dir": data, "max_seq_length": 20, "do_lower_case": False}
+    theirs = {"vocab_file": source, "bert_config_file": source, "init_checkpoint": source}
+    outcome = commands.run("run_classifier", "--do_predict", **flags, **theirs, output_dir=tmp_path / "output")
+    assert outcome.status == 0, outcome.stderr
+    header = (tmp_path / "output" / "predictions.tsv").read_text().splitlines()[0]
+    assert header.endswith("sport\ttrade\tweather")
+
+
+def test_answers_need_no_pooler(golden, tmp_path):
+    """transformers' folders for question answering have none, and the head reads none."""
+    source = folders.copy("squad", tmp_path)
+    folders.write_vocabulary(source, 60)
+    questions = {"context": "1 2 3 4", "qas": [{"id": "q", "question": "5 6", "answers": []}]}
+    article = {"title": "t", "paragraphs": [questions]}
+    (tmp_path / "test.json").write_text(json.dumps({"version": "1.1", "data": [article]}))
+    outcome = commands.run(
+        "run_squad",
+        "--do_predict",
+        vocab_file=source / "vocab.txt",
+        bert_config_file=source / "config.json",
+        init_checkpoint=source / "model.safetensors",
+        predict_file=tmp_path / "test.json",
+        do_lower_case=False,
+        max_seq_length=20,
+        max_query_length=6,
+        doc_stride=8,
+        output_dir=tmp_path / "output",
+    )
+    assert outcome.status == 0, outcome.stderr
+    assert list(json.loads((tmp_path / "output" / "predictions.json").read_text())) == ["q"]
+
+
+def test_for_sentence_transformers(google, tmp_path):
+    converted(google, tmp_path / "vectors", "sentence-transformers")
+    stored = load_file(tmp_path / "vectors" / "model.safetensors")
+    assert not [name for name in stored if not name.startswith("bert.")]
+    modules = json.loads((tmp_path / "vectors" / "modules.json").read_text())
+    assert [module["type"].rsplit(".", 1)[-1] for module in modules] == ["Transformer", "Pooling"]
+    pooling = json.loads((tmp_path / "vectors" / modules[1]["path"] / "config.json").read_text())
+    assert [key for key, value in pooling.items() if value is True] == ["pooling_mode_mean_tokens"]
+    assert pooling["word_embedding_dimension"] == 32
+
+
+def test_refuses(google, tmp_path):
+    target = tmp_path / "target"
+    assert convert(model_dir=tmp_path / "nowhere", output_dir=target).error.startswith("--model_dir: ")
+    (google / "vocab.txt").rename(tmp_path / "words.txt")
+    assert "give the one of this model" in convert(model_dir=google, output_dir=target).error
+    assert convert(model_dir=google, output_dir=target, vocab_file=tmp_path / "words.txt").status == 0
+    again = convert(model_dir=google, output_dir=target, vocab_file=tmp_path / "words.txt")
+    assert again.error == f"--output_dir: {target} is not empty, expected a new folder"
+    (google / "bert_model.ckpt.index").unlink()
+    outcome = convert(model_dir=google, output_dir=tmp_path / "other", vocab_file=tmp_path / "words.txt")
+    assert "no model in" in outcome.error
+    assert "expected model.safetensors (Hugging Face), bert_model.ckpt.index (Google)" in outcome.error
+
+
+def test_what_cannot_be_finished_leaves_nothing(google, tmp_path):
+    data = google / "bert_model.ckpt.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1000])
+    before = set(tmp_path.iterdir())
+    assert "damaged" in convert(model_dir=google, output_dir=tmp_path / "target").error
+    assert set(tmp_path.iterdir()) == before
