@@ -51,6 +51,7 @@ def test_seeds_that_tensorflow_takes_for_none_train(seed, tmp_path):
     assert outcome.status == 0, outcome.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_with_signs_of_globs(tmp_path):
     """Text, records, checkpoints, their rotation and the way on from them."""
     folder = tmp_path / "[a] b*c?"
@@ -217,6 +218,7 @@ def test_closed_standard_error(tmp_path):
     assert shell(f"python {CREATE}.py {flags} --dupe_factor=x 2>&-").returncode == 1
 
 
+@pytest.mark.slow
 def test_a_name_beyond_ascii(tmp_path):
     """In the C locale Python reads names as UTF-8; where it is told not to, the line says so."""
     folder = tmp_path / "ä"
@@ -232,6 +234,7 @@ def test_a_name_beyond_ascii(tmp_path):
     assert "PYTHONUTF8=1" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_streaming_says_nothing_of_tensorflow(tmp_path):
     flags = " ".join(f"--{name}={value}" for name, value in creation(tmp_path, num_workers=1).items())
     done = shell(f"python {CREATE}.py {flags}")
@@ -252,6 +255,7 @@ def test_a_disk_that_is_full_is_named(workers, tmp_path):
     assert os.listdir(tmp_path) == ["text.txt"]
 
 
+@pytest.mark.slow
 def test_a_killed_fork_server_is_told(tmp_path):
     """The helper of the helpers, killed before it has started one."""
     code = f"""
