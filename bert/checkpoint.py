@@ -78,7 +78,7 @@ def resolve(path: str, flag: str = "init_checkpoint") -> str:
         return weights_file
     prefix = CheckpointFolder(path).latest() if files.is_folder(path) else path.removesuffix(".index")
     if prefix is None or not files.exists(f"{prefix}.index"):
-        raise InputError(f"--{flag}: no checkpoint at {path}, expected {prefix or path}.index beside its data file")
+        raise InputError(f"`{flag}`: no checkpoint at {path}, expected {prefix or path}.index beside its data file")
     return prefix
 
 

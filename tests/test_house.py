@@ -14,9 +14,9 @@ ROOT = pathlib.Path(__file__).parent.parent
 # From the ground up: a module imports from the rows below its own, never from its own row.
 LAYERS = (
     ("bert", "bert.errors", "bert.measures", "bert.options", "bert.quiet"),
-    ("bert.files", "bert.flags", "bert.unicode_ranges"),
+    ("bert.files", "bert.unicode_ranges"),
     ("bert.formats",),
-    ("bert.config", "bert.masking", "bert.reporting", "bert.sidecar", "bert.tokenization"),
+    ("bert.config", "bert.flags", "bert.masking", "bert.reporting", "bert.sidecar", "bert.tokenization"),
     ("bert.records",),
     ("bert.pretraining_data", "bert.tasks"),
     ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization"),

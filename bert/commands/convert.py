@@ -1,4 +1,4 @@
-"""Turns a model into a folder for another program: Google's BERT, transformers, or sentence-transformers.
+"""Turns a model into a folder of Google, Hugging Face or sentence-transformers.
 
     bert convert --model_dir=mrpc_output --to=huggingface --output_dir=mrpc_huggingface
 

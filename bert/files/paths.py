@@ -67,9 +67,9 @@ def check_folder(path: str, flag: str) -> None:
     while not os.path.exists(parent):
         parent = os.path.dirname(os.path.abspath(parent))
     if not os.path.isdir(parent):
-        raise InputError(f"--{flag}={path}: {parent} is a file, expected a folder")
+        raise InputError(f"`{flag}`={path}: {parent} is a file, expected a folder")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise InputError(f"--{flag}={path}: no permission to write in {parent}")
+        raise InputError(f"`{flag}`={path}: no permission to write in {parent}")
 
 
 def check_readable(path: str, purpose: str = "file") -> None:
@@ -131,8 +131,8 @@ def expand(patterns: str, flag: str, in_folder_order: bool = False) -> list[str]
             found.sort()
         if not found:
             hint = f", it is a folder: name its files, say with {pattern}/*" if is_folder(pattern) else ""
-            raise InputError(f"--{flag}: no file matches '{pattern}'{hint}")
+            raise InputError(f"`{flag}`: no file matches '{pattern}'{hint}")
         for path in found:
-            check_readable(path, f"--{flag}")
+            check_readable(path, f"`{flag}`")
         paths.extend(found)
     return paths

@@ -13,7 +13,17 @@ from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel
 from bert.measures import Measure, Report
 from bert.options.classification import ClassificationOptions
-from bert.tasks import InputExample, Task, class_weights, encoding, labels_file, predictions, submission, table
+from bert.tasks import (
+    InputExample,
+    Task,
+    class_weights,
+    encoding,
+    labels_file,
+    predictions,
+    submission,
+    table,
+    task_files,
+)
 from bert.tokenization import Tokenizer
 from bert.training.outputs import Outputs
 
@@ -148,7 +158,8 @@ def open_task(options: ClassificationOptions) -> Task:
     if issubclass(found, table.Table):
         return found(options)
     table.check_unused(options, options.task_name)
-    return found()
+    with task_files.calling(found):
+        return found()
 
 
 def model_folder(settings: FineTuningFlags) -> str:

@@ -50,7 +50,7 @@ def create(
     escaped = stem if files.is_remote(stem) else glob.escape(stem)
     pattern = f"{escaped}-*-of-*{extension}"
     if present := files.matching(pattern):
-        raise InputError(f"--output_file: {present[0]} is there already: remove the shards or name another output")
+        raise InputError(f"`output_file`: {present[0]} is there already: remove the shards or name another output")
     vocabulary = Vocabulary.from_file(options.vocab_file)  # a bad one is told here, not by a worker
     groups = list(enumerate(group_files(input_paths, options)))
     counts_path = f"{stem}.counts.json"
@@ -99,7 +99,7 @@ def _pipeline_options(runner: str, beam_options: str) -> PipelineOptions:
 
 def _describe(paths: Sequence[str], counts: Counts, values: dict) -> Counts:
     if not counts.instances:
-        raise InputError("--input_file: found no text in the input")
+        raise InputError("`input_file`: found no text in the input")
     logger.info("*** Writing to output files ***")
     for path in paths:
         logger.info("  %s", path)

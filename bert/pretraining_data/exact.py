@@ -57,7 +57,7 @@ def _create(input_paths: Sequence[str], output_paths: Sequence[str], options: Op
         count = counts.instances
         if count < len(output_paths):
             raise InputError(
-                f"--output_file names {len(output_paths)} files for {count} instances, expected no empty file"
+                f"`output_file` names {len(output_paths)} files for {count} instances, expected no empty file"
             )
         order = array("Q", range(count))
         shuffle(order, rng.getrandbits)
@@ -89,7 +89,7 @@ def _read_corpus(
         duplicates = DuplicateCounter(progress.advance)
         corpus = Corpus.build(duplicates.watch(read_sentences(paths, options)), encoder, take)
     if not corpus.num_documents:
-        raise InputError(f"--input_file: found no text in {', '.join(paths)}")
+        raise InputError(f"`input_file`: found no text in {', '.join(paths)}")
     maker.end_tokens()
     counts.duplicate_documents = duplicates.count
     return corpus, counts + Counts.of_corpus(corpus, vocabulary)

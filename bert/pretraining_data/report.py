@@ -96,8 +96,8 @@ class Counts:
             logger.warning("WARNING: %s of the tokens are [UNK]; does the vocabulary fit this text?", share)
         if whole_words and not self.continuing_pieces:
             logger.warning(
-                "WARNING: --do_whole_word_mask found no word of several pieces, so it changes nothing; "
-                "for Chinese text --segmenter=jieba or --segmenter=spaces finds the words"
+                "WARNING: `do_whole_word_mask` found no word of several pieces, so it changes nothing; "
+                "for Chinese text `segmenter`=jieba or `segmenter`=spaces finds the words"
             )
 
 

@@ -125,7 +125,7 @@ def _check_same_run(path: str, found: Mapping, expected: Mapping) -> None:
             name = next((name for name in new if old.get(name) != new[name]), None)
             if name is None:
                 continue
-            key, old, new = f"--{name}" if key == "flags" else f"input {name}", old.get(name), new[name]
+            key, old, new = f"`{name}`" if key == "flags" else f"input {name}", old.get(name), new[name]
         if old != new:
             raise InputError(
                 f"{path} was made with {key} {old}, now it is {new}: remove the shards or name another output"

@@ -66,7 +66,7 @@ def _create(
                 progress.advance(0, counts.instances)
         shards.finish()
     if not shards.total.documents:
-        raise InputError(f"--input_file: found no text in {', '.join(input_paths)}")
+        raise InputError(f"`input_file`: found no text in {', '.join(input_paths)}")
     return _report(shards, duplicates.count, options)
 
 

@@ -14,10 +14,10 @@ MODULE = "task_file"  # the name under which the file is imported
 
 def run(path: str) -> None:
     """Runs the file as a module. Raises InputError with file and line for one that fails."""
-    files.check_readable(path, "--task_file")
+    files.check_readable(path, "`task_file`")
     specification = importlib.util.spec_from_file_location(MODULE, path)
     if specification is None:
-        raise InputError(f"--task_file: {path} is no Python file")
+        raise InputError(f"`task_file`: {path} is no Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[MODULE] = module  # where dataclasses look up the annotations of their fields
     with _blamed(path):
@@ -25,8 +25,8 @@ def run(path: str) -> None:
 
 
 def is_from_file(task: object) -> bool:
-    """Whether a task's class comes from such a file."""
-    return type(task).__module__ == MODULE
+    """Whether a task, or its class, comes from such a file."""
+    return (task if isinstance(task, type) else type(task)).__module__ == MODULE
 
 
 @contextlib.contextmanager
@@ -52,4 +52,4 @@ def _blamed(path: str) -> Iterator[None]:
             raise  # of a data file, say
         line = places[-1] if places else getattr(error, "lineno", None) or 1
         what = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-        raise InputError(f"--task_file: {path}:{line}: {what}{error}") from error
+        raise InputError(f"`task_file`: {path}:{line}: {what}{error}") from error

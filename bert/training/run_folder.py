@@ -19,6 +19,18 @@ from bert.tasks import labels_file
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
+_RUN_SCHEMA = {
+    "command?": str,
+    "config?": dict,
+    "settings?": dict,
+    "task?": str,
+    "labels?": [str],
+    "label_kind?": str,
+    "vocab_sha256?": str,
+    "do_lower_case?": bool,
+    "dev_fraction?": float,
+    "dev_seed?": int,
+}
 
 
 class RunFolder:
@@ -81,7 +93,7 @@ class RunFolder:
         path = self.file(RUN_FILE)
         if not files.exists(path):
             return {}
-        return {**files.checked(files.read_json(path), {"command?": str, "config?": dict, "settings?": dict}, path)}
+        return {**files.checked(files.read_json(path), _RUN_SCHEMA, path)}
 
 
 def _flat(identity: Mapping[str, object]) -> dict[str, object]:

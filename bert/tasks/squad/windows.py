@@ -109,7 +109,10 @@ class QuestionWindows(Rows):
         Context is what stands on the side that has less of it; a hundredth of the window's size settles ties,
         then the earlier window.
         """
-        rivals = self.of_example[self.example[window]]  # [K]
+        rivals = self.of_example[self.example[window]]
+        start, stop = self.first[window], self.first[window] + self.size[window]
+        # Only those that overlap; of a very long document all would make the cost grow with its square.
+        rivals = rivals[(self.first[rivals] < stop) & (self.first[rivals] + self.size[rivals] > start)]  # [K]
         first, size = self.first[rivals][:, None], self.size[rivals][:, None]  # [K, 1]
         place = self.first[window] + np.arange(self.size[window])  # [size]
         left, right = place - first, first + size - 1 - place  # [K, size]
