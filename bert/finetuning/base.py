@@ -41,13 +41,13 @@ class FineTuning(abc.ABC):
     def __init__(self, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer):
         self.settings, self.config, self.tokenizer = settings, config, tokenizer
 
-    @abc.abstractmethod
     def texts(self) -> Iterable[str]:
-        """Texts of all splits, to look at their language."""
+        """Texts of all splits, for advice about their language."""
+        return ()
 
-    @abc.abstractmethod
     def count(self, split: str) -> int:
         """What an epoch of a split has of `unit`."""
+        return len(self.rows(split))
 
     def identity(self) -> dict[str, object]:
         """What, beside command, config, vocabulary and casing, makes two runs different ones."""
