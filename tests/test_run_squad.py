@@ -66,6 +66,51 @@ def first(tmp_path_factory, golden):
     return run
 
 
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, golden):
+    """SQuAD 1.1, evaluated on the way: the best checkpoint by F1, and no patience."""
+    path = golden / "squad" / "train.json"
+    run = Run(tmp_path_factory.mktemp("dev"), golden, max_seq_length=96, train_file=path, dev_file=path)
+    run.flags |= {"train_batch_size": 8, "num_train_epochs": 2, "learning_rate": 1e-3}
+    run.flags |= {"eval_every_steps": 4, "best_metric": "f1", "early_stopping_patience": 2}
+    run.outcome = run("--do_train", "--do_eval")
+    return run
+
+
+def test_an_evaluation_on_the_way_chooses_the_best_by_f1(evaluated):
+    assert (evaluated.outcome.status, evaluated.outcome.stdout) == (0, ""), evaluated.outcome.stderr
+    lines = (evaluated.output / "evaluations.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert {"step", "loss", "span_loss", "exact_spans", "exact_match", "f1"} <= set(entries[0])
+    best = max(entries, key=lambda entry: entry["f1"])
+    assert (evaluated.output / "best" / f"model.ckpt-{best['step']}.index").exists()
+    assert evaluated.results["f1"] == pytest.approx(best["f1"])
+    assert evaluated.results["global_step"] == best["step"]
+    report = evaluated.read("eval_report.json")
+    assert report["questions"] == 52
+    assert report["measures"] == pytest.approx({name: evaluated.results[name] for name in ("exact_match", "f1")})
+
+
+def test_what_is_evaluated_is_judged_as_what_is_predicted(evaluated, golden):
+    """The same file through --do_eval and, answered in another order of rows, through --do_predict."""
+    before = evaluated.results
+    path = golden / "squad" / "train.json"
+    outcome = evaluated("--do_predict", predict_file=path, eval_every_steps=0, early_stopping_patience=0)
+    assert outcome.status == 0, outcome.stderr
+    assert {name: evaluated.results[name] for name in ("exact_match", "f1")} == pytest.approx(
+        {name: before[name] for name in ("exact_match", "f1")}
+    )
+
+
+def test_a_dev_file_without_answers_is_refused(evaluated, golden, tmp_path):
+    content = json.loads((golden / "squad" / "train.json").read_text())
+    for question in (q for entry in content["data"] for part in entry["paragraphs"] for q in part["qas"]):
+        del question["answers"]
+    (tmp_path / "dev.json").write_text(json.dumps(content))
+    message = evaluated("--do_eval", dev_file=tmp_path / "dev.json").error
+    assert message == f"--dev_file={tmp_path / 'dev.json'} has no answers: nothing to evaluate"
+
+
 def test_training_learns_the_answers_and_that_there_is_none(second):
     assert (second.outcome.status, second.outcome.stdout) == (0, ""), second.outcome.stderr
     results = second.results
