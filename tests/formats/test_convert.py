@@ -66,6 +66,10 @@ def test_a_run_of_ours_answers_the_same_from_its_export(golden, tmp_path):
         "run_classifier", "--do_train", "--do_eval", **common, num_train_epochs=1, learning_rate=1e-3
     )
     assert outcome.status == 0, outcome.stderr
+    other = tmp_path / "other.txt"
+    other.write_text(commands.VOCABULARY.read_text().replace("engine", "motor"))
+    refused = convert(model_dir=trained, output_dir=export, vocab_file=other)
+    assert "is not the vocabulary that the model of" in refused.error
     converted(trained, export, "huggingface")
     config = json.loads((export / "config.json").read_text())
     assert config["architectures"] == ["BertForSequenceClassification"]
