@@ -132,7 +132,7 @@ def check_shapes(variables: Mapping[str, object], shapes: Mapping[str, tuple[int
 class CheckpointFolder:
     """The rotating checkpoints `model.ckpt-N` of an output folder."""
 
-    def __init__(self, path: str, kept: int = KEPT):
+    def __init__(self, path: str, kept: int = KEPT) -> None:
         self.path, self.kept = path, kept
 
     def newest_first(self) -> list[str]:

@@ -160,7 +160,7 @@ def with_flags(message: str, settings_class: type) -> str:
 class _LogFormat(logging.Formatter):
     """The lines as they are, options named as flags."""
 
-    def __init__(self, settings_class: type):
+    def __init__(self, settings_class: type) -> None:
         super().__init__("%(message)s")
         self._settings_class = settings_class
 

@@ -30,7 +30,7 @@ class BertConfig:
     initializer_range: float = 0.02
     other: dict = dataclasses.field(default_factory=dict, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in _FIELDS:
             _check_type(field, getattr(self, field.name))
         if self.hidden_size % self.num_attention_heads:

@@ -80,7 +80,7 @@ class MaskSampler:
         mask_id: int,
         masked_lm_prob: float,
         max_predictions_per_seq: int,
-    ):
+    ) -> None:
         self._random, self._getrandbits = rng.random, rng.getrandbits
         self._replacement_ids = replacement_ids
         self._mask_id = mask_id

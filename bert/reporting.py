@@ -21,7 +21,7 @@ SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal to redraw a line on
 class Progress:
     """A line that is drawn anew on a terminal, a plain line now and then elsewhere."""
 
-    def __init__(self, title: str, total: int | None, start: int = 0, unit: str = "steps"):
+    def __init__(self, title: str, total: int | None, start: int = 0, unit: str = "steps") -> None:
         self.title, self.total, self.start, self.unit = title, total, start, unit
         self.done, self.began, self.told = start, time.monotonic(), float("-inf")
         self.bar = None
@@ -75,7 +75,7 @@ class JsonLines:
     `earlier` is where that try wrote, if not to `path`.
     """
 
-    def __init__(self, path: str, start_step: int, earlier: str | None = None):
+    def __init__(self, path: str, start_step: int, earlier: str | None = None) -> None:
         earlier = earlier or path
         lines = files.read_lines(earlier) if files.exists(earlier) else ()
         self.kept = [line for line in lines if _step_of(line) <= start_step]
@@ -99,7 +99,7 @@ def _step_of(line: str) -> float:
 class StepLog(JsonLines):
     """`metrics.jsonl` of an output folder: what every step measured, to the last bit of its float32 values."""
 
-    def __init__(self, folder: str, start_step: int):
+    def __init__(self, folder: str, start_step: int) -> None:
         super().__init__(os.path.join(folder, "metrics.jsonl"), start_step)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:

@@ -38,7 +38,7 @@ class FineTuning(abc.ABC):
         "test": "predict.tf_record",
     }
 
-    def __init__(self, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer):
+    def __init__(self, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer) -> None:
         self.settings, self.config, self.tokenizer = settings, config, tokenizer
 
     @abc.abstractmethod

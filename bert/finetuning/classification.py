@@ -26,7 +26,7 @@ class Classification(FineTuning):
 
     def __init__(
         self, options: ClassificationOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer
-    ):
+    ) -> None:
         super().__init__(settings, config, tokenizer)
         self.options = options
         self.task = open_task(options)

@@ -27,7 +27,9 @@ class QuestionAnswering(FineTuning):
     # The original calls the records of the file to predict eval.tf_record (docs/parity.md 3).
     record_files: ClassVar = {"train": "train.tf_record", "dev": "dev.tf_record", "test": "eval.tf_record"}
 
-    def __init__(self, options: QuestionOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer):
+    def __init__(
+        self, options: QuestionOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer
+    ) -> None:
         super().__init__(settings, config, tokenizer)
         self.options = options
         if config.type_vocab_size < 2:

@@ -31,7 +31,9 @@ class Tagging(FineTuning):
     unit = "training rows"
     name = "tagging"
 
-    def __init__(self, options: TaggingOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer):
+    def __init__(
+        self, options: TaggingOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer
+    ) -> None:
         super().__init__(settings, config, tokenizer)
         self.task = TaggingTask(options.token_column, options.tag_column, options.scheme)
         self.task.prepare(options.data_dir, settings.output_dir, settings.splits)

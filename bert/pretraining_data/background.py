@@ -65,7 +65,7 @@ class RecordMaker:
     Every method raises OSError where the records could not be held, and InputError when the process was killed.
     """
 
-    def __init__(self, process: subprocess.Popen, file: IO[bytes]):
+    def __init__(self, process: subprocess.Popen, file: IO[bytes]) -> None:
         self._process, self._file = process, file
         self._ends = array("Q")  # record i is the bytes from ends[i] up to ends[i + 1]
 

@@ -111,7 +111,7 @@ def _describe(paths: Sequence[str], counts: Counts, values: dict) -> Counts:
 class _ReadBlocks(beam.DoFn):
     """(group number, file names) -> blocks, and the documents seen before in the group."""
 
-    def __init__(self, options: Options):
+    def __init__(self, options: Options) -> None:
         self._options = options
 
     def process(self, element: tuple[int, list[str]]) -> Iterator[Block]:
@@ -124,7 +124,7 @@ class _ReadBlocks(beam.DoFn):
 class _MakeRecords(beam.DoFn):
     """Block -> serialized records and their counts."""
 
-    def __init__(self, options: Options):
+    def __init__(self, options: Options) -> None:
         self._options = options
 
     def setup(self) -> None:

@@ -99,7 +99,7 @@ def _runs_of_documents(sentences: Iterable[str], block_bytes: int) -> Iterator[t
 class BlockMaker:
     """Makes the records of one block after the other; the vocabulary and the tokenizer are loaded once."""
 
-    def __init__(self, options: Options):
+    def __init__(self, options: Options) -> None:
         self.options = options
         self.vocabulary = Vocabulary.from_file(options.vocab_file)
         tokenizer = Tokenizer(self.vocabulary, options.do_lower_case)

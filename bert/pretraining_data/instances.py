@@ -26,7 +26,7 @@ class InstanceSampler:
       rng: the stream of random numbers. Making the sampler draws the order of the documents from it.
     """
 
-    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, options: Options, rng: random.Random):
+    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, options: Options, rng: random.Random) -> None:
         self._sentences, self._documents, self._continues = corpus.sentences, corpus.documents, corpus.continues
         self._options = options
         self._random, self._getrandbits = rng.random, rng.getrandbits

@@ -16,7 +16,7 @@ class PlanReader:
       max_seq_length: S.
     """
 
-    def __init__(self, tokens: np.ndarray, cls_id: int, sep_id: int, max_seq_length: int):
+    def __init__(self, tokens: np.ndarray, cls_id: int, sep_id: int, max_seq_length: int) -> None:
         self._tokens = tokens
         self._cls_id, self._sep_id = cls_id, sep_id
         self._max_seq_length = max_seq_length

@@ -114,7 +114,7 @@ class Progress:
       unit: "MB", with amounts in bytes, or the name of the things counted.
     """
 
-    def __init__(self, title: str, total: int | None, unit: str = "MB"):
+    def __init__(self, title: str, total: int | None, unit: str = "MB") -> None:
         self._scale = 1_000_000 if unit == "MB" else 1
         self._progress = reporting.Progress(title, total and max(1, round(total / self._scale)), unit=unit)
         self._unit, self._total = unit, total

@@ -30,7 +30,7 @@ class SentenceEncoder:
     Raises InputError when jieba is asked for and not installed.
     """
 
-    def __init__(self, tokenizer: Tokenizer, whole_words: bool = False, segmenter: str = "none"):
+    def __init__(self, tokenizer: Tokenizer, whole_words: bool = False, segmenter: str = "none") -> None:
         self._tokenizer = tokenizer
         self._segment = _segmenter(segmenter)
         tokens = tokenizer.vocabulary.tokens

@@ -37,7 +37,7 @@ class ShardWriter:
     Raises InputError for shards that were not made with the same input and flags.
     """
 
-    def __init__(self, output_path: str, shard_size_mb: float, options: Options, input_paths: Sequence[str]):
+    def __init__(self, output_path: str, shard_size_mb: float, options: Options, input_paths: Sequence[str]) -> None:
         self._output_path = output_path
         self._limit = shard_size_mb * 1e6
         vocabulary = Vocabulary.from_file(options.vocab_file)

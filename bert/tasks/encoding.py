@@ -40,7 +40,7 @@ class ClassificationRows(Rows):
         tokenizer: Tokenizer,
         max_seq_length: int,
         label_kind: LabelKind = label_kinds.CLASS,
-    ):
+    ) -> None:
         self.examples, self.labels, self.label_kind = examples, labels, label_kind
         self.tokenizer, self.max_seq_length = tokenizer, max_seq_length
         self.lengths = np.zeros(len(examples), np.int64)

@@ -133,36 +133,36 @@ class SingleLabel(LabelKind):
     head = "SequenceClassifier"
     headline = ("accuracy", "macro_f1")
 
-    def read(self, value, where, separator):
+    def read(self, value: object, where: str, separator: str) -> Label:
         return class_name(value, where)
 
-    def check(self, label, labels, where):
+    def check(self, label: Label, labels: Collection[str], where: str) -> str:
         if not isinstance(label, str) or label not in labels:
             raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {shown(labels)}")
         return label
 
-    def classes(self, label):
+    def classes(self, label: Label) -> tuple[str, ...]:
         return (label,)
 
-    def ids(self, examples_labels, labels):
+    def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
         ids_of: Mapping[str | None, int] = {label: i for i, label in enumerate(labels)} | {None: 0}
         return np.array([ids_of[label] for label in examples_labels], np.int32)[:, np.newaxis]  # [B, 1]
 
-    def _balanced(self, ids, classes):
+    def _balanced(self, ids: np.ndarray, classes: int) -> np.ndarray:
         """N / (C · examples of the class), as scikit-learn's `balanced`: each class weighs N / C together."""
         counts = np.bincount(ids[:, 0], minlength=classes)  # [C]
         return len(ids) / classes / np.where(counts, counts, np.inf)
 
-    def probabilities(self, logits):
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
         return special.softmax(logits, axis=1)
 
-    def answers(self, probabilities, labels, separator="|"):
+    def answers(self, probabilities: np.ndarray, labels: Sequence[str], separator: str = "|") -> list[str]:
         return [labels[i] for i in probabilities.argmax(axis=1)]
 
-    def measures(self, labels):
+    def measures(self, labels: Sequence[str]) -> tuple[Measure, ...]:
         return reports.single_label_measures(len(labels))
 
-    def report(self, label_ids, probabilities, labels):
+    def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.single_label(label_ids[:, 0], probabilities.argmax(axis=1), labels)
 
 
@@ -175,7 +175,7 @@ class MultiLabel(LabelKind):
     headline = ("micro_f1", "macro_f1")
     threshold = 0.5
 
-    def read(self, value, where, separator):
+    def read(self, value: object, where: str, separator: str) -> Label:
         if isinstance(value, (list, tuple)):
             return tuple(dict.fromkeys(class_name(part, where) for part in value))
         if isinstance(value, str):
@@ -183,46 +183,46 @@ class MultiLabel(LabelKind):
             return tuple(dict.fromkeys(part for part in parts if part))
         return (class_name(value, where),)
 
-    def check(self, label, labels, where):
+    def check(self, label: Label, labels: Collection[str], where: str) -> tuple[str, ...]:
         found = (label,) if isinstance(label, str) else tuple(label)
         unknown = next((one for one in found if one not in labels), None)
         if unknown is not None:
             raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {shown(labels)}")
         return found
 
-    def classes(self, label):
+    def classes(self, label: Label) -> tuple[str, ...]:
         return label or ()
 
-    def ids(self, examples_labels, labels):
+    def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
         ids_of = {label: i for i, label in enumerate(labels)}
         ids = np.zeros([len(examples_labels), len(labels)], np.int32)  # [B, C]
         for row, found in enumerate(examples_labels):
             ids[row, [ids_of[label] for label in found or ()]] = 1
         return ids
 
-    def _balanced(self, ids, classes):
+    def _balanced(self, ids: np.ndarray, classes: int) -> np.ndarray:
         """Examples without the class over those with it."""
         counts = ids.sum(axis=0)  # [C]
         return (len(ids) - counts) / np.where(counts, counts, np.inf)
 
-    def probabilities(self, logits):
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
         return special.expit(logits.astype(np.float64)).astype(np.float32)
 
-    def answers(self, probabilities, labels, separator="|"):
+    def answers(self, probabilities: np.ndarray, labels: Sequence[str], separator: str = "|") -> list[str]:
         chosen = probabilities > self.threshold
         return [separator.join(labels[i] for i in np.flatnonzero(row)) for row in chosen]
 
-    def scores(self, probabilities):
+    def scores(self, probabilities: np.ndarray) -> np.ndarray:
         """Of the decision that is least certain."""
         return np.maximum(probabilities, 1 - probabilities).min(axis=1)
 
-    def measures(self, labels):
+    def measures(self, labels: Sequence[str]) -> tuple[Measure, ...]:
         return reports.MULTI_LABEL_MEASURES
 
-    def report(self, label_ids, probabilities, labels):
+    def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.multi_label(label_ids, probabilities > self.threshold, labels)
 
-    def described(self, labels):
+    def described(self, labels: Sequence[str]) -> str:
         return f"{shown(labels)} (several at once)"
 
 
@@ -235,47 +235,49 @@ class Regression(LabelKind):
     headline = ("pearson", "spearman")
     has_classes = False
 
-    def read(self, value, where, separator):
+    def read(self, value: object, where: str, separator: str) -> Label:
         return value if as_number(value) is not None else str(value)
 
-    def check(self, label, labels, where):
+    def check(self, label: Label, labels: Collection[str], where: str) -> float:
         number = as_number(label)
         if number is None:
             raise InputError(f"{where}: the label is {shortened(label)}, expected a number")
         return number
 
-    def stratum(self, label, where):
+    def stratum(self, label: Label, where: str) -> float:
         return self.check(label, (), where)
 
-    def ids(self, examples_labels, labels):
+    def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
         return np.array([[label or 0.0] for label in examples_labels], np.float32)  # [B, 1]
 
-    def head_arguments(self, labels, examples_labels, class_weights):
+    def head_arguments(
+        self, labels: Sequence[str], examples_labels: Sequence[Label], class_weights: Sequence[float] | None
+    ) -> dict[str, Any]:
         return {"label_variance": float(np.var(examples_labels)) if len(examples_labels) else math.nan}
 
-    def probabilities(self, logits):
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
         return logits
 
-    def answers(self, probabilities, labels, separator="|"):
+    def answers(self, probabilities: np.ndarray, labels: Sequence[str], separator: str = "|") -> list[str]:
         return [str(value) for value in probabilities[:, 0]]
 
-    def columns(self, labels):
+    def columns(self, labels: Sequence[str]) -> Sequence[str]:
         return ()  # the answer is all there is
 
-    def scores(self, probabilities):
+    def scores(self, probabilities: np.ndarray) -> np.ndarray:
         return probabilities[:, 0]
 
-    def submitted(self, answer, labels, where):
+    def submitted(self, answer: str, labels: Sequence[str], where: str) -> str:
         """The nearest score that STS-B, GLUE's only regression, has, with three decimals."""
         return f"{max(0.0, min(5.0, self.check(answer, labels, where))):.3f}"
 
-    def measures(self, labels):
+    def measures(self, labels: Sequence[str]) -> tuple[Measure, ...]:
         return reports.REGRESSION_MEASURES
 
-    def report(self, label_ids, probabilities, labels):
+    def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.regression(label_ids[:, 0], probabilities[:, 0])
 
-    def summary(self, examples_labels, labels):
+    def summary(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> str:
         numbers = [label for label in examples_labels if label is not None]
         if not numbers:
             return ""
@@ -285,7 +287,7 @@ class Regression(LabelKind):
             f"standard deviation {np.std(numbers):.4g}"
         )
 
-    def described(self, labels):
+    def described(self, labels: Sequence[str]) -> str:
         return "that are numbers"
 
 

@@ -30,7 +30,7 @@ class Table(Task):
     name = "table"
     file_names: ClassVar = {split: tuple(split + ending for ending in ENDINGS) for split in SPLITS}
 
-    def __init__(self, options: TableOptions | None = None):
+    def __init__(self, options: TableOptions | None = None) -> None:
         self.options = options or TableOptions()
         self.label_kind = label_kinds.KINDS.get(self.options.label_kind)  # None: read from the data
         self._dev_rows: frozenset[int] | None = None

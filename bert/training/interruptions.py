@@ -11,7 +11,7 @@ def stop_requests() -> Iterator[list[int]]:
     requests: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def request(number, _):
+    def request(number: int, _: object) -> None:
         requests.append(number)
         signal.signal(number, before[number])
 

@@ -25,7 +25,7 @@ class TrainingLog:
         total_steps: int,
         reported: Iterable[Measure],
         describe_records: Callable[[Iterable[int]], str],
-    ):
+    ) -> None:
         self._step, self._describe_records = step, describe_records
         self._short_names = {**measures.shown(reported), **_SHORT_NAMES}
         self._metrics = reporting.StepLog(folder.own_path, step)

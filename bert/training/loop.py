@@ -68,7 +68,7 @@ class Trainer:
         optimizer: AdamWeightDecay | None = None,
         seed: int = 0,
         accumulation: int = 1,
-    ):
+    ) -> None:
         self.model, self.strategy, self.folder, self.optimizer = model, strategy, folder, optimizer
         if optimizer:
             with strategy.scope():

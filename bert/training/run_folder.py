@@ -29,7 +29,7 @@ class RunFolder:
       checkpoints, best: the rotating checkpoints, and the best one by the evaluations on the way.
     """
 
-    def __init__(self, path: str, is_chief: bool = True):
+    def __init__(self, path: str, is_chief: bool = True) -> None:
         self.path, self.is_chief = path, is_chief
         self.own_path = path if is_chief else distribution.folder_to_forget()
         self.checkpoints = CheckpointFolder(path)

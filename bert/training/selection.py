@@ -24,7 +24,7 @@ class Selection:
     `patience` evaluations in a row without a better one are enough; 0 means never.
     """
 
-    def __init__(self, folder: RunFolder, measure: Measure, patience: int = 0, start_step: int = 0):
+    def __init__(self, folder: RunFolder, measure: Measure, patience: int = 0, start_step: int = 0) -> None:
         self.folder, self.measure, self.patience = folder, measure, patience
         path = folder.own_file(EVALUATIONS_FILE)
         self.lines = JsonLines(path, start_step, earlier=folder.file(EVALUATIONS_FILE))

@@ -42,7 +42,7 @@ class _Cleaning(dict):
 class _Splitting(dict):
     """Table of str.translate: punctuation stands alone; accents vanish where `strip_accents`."""
 
-    def __init__(self, strip_accents: bool):
+    def __init__(self, strip_accents: bool) -> None:
         super().__init__()
         self.strip_accents = strip_accents
 

@@ -112,7 +112,7 @@ class Tagging(Task):
     name = "tagging"
     file_names: ClassVar = {"train": "train.txt", "dev": "dev.txt", "test": "test.txt"}
 
-    def __init__(self, token_column: int = 1, tag_column: int = -1, scheme: str = "auto"):
+    def __init__(self, token_column: int = 1, tag_column: int = -1, scheme: str = "auto") -> None:
         self.token_column, self.tag_column, self.asked_scheme = token_column, tag_column, scheme
         self._read: dict[str, ConllFile] = {}
 
