@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -100,7 +101,7 @@ class LoadReport:
             logger.warning("*** STARTS RANDOM, not from the checkpoint: %s ***", ", ".join(heads))
 
 
-def warm_start(variables: Mapping[str, object], prefix: str) -> LoadReport:
+def warm_start(variables: Mapping[str, keras.Variable], prefix: str) -> LoadReport:
     """Assigns every variable (name -> Keras variable) that the checkpoint holds; slots and step are left alone.
 
     Raises InputError naming each variable of another shape, or when no name at all matches.
@@ -118,7 +119,7 @@ def warm_start(variables: Mapping[str, object], prefix: str) -> LoadReport:
     return LoadReport(prefix, tuple(matched), tuple(missing), tuple(unused))
 
 
-def check_shapes(variables: Mapping[str, object], shapes: Mapping[str, tuple[int, ...]], prefix: str) -> None:
+def check_shapes(variables: Mapping[str, keras.Variable], shapes: Mapping[str, tuple[int, ...]], prefix: str) -> None:
     """Raises InputError that lists every variable whose shape in the checkpoint is another."""
     different = [
         f"{name} is {list(shapes[name])} there, expected {list(variable.shape)}"

@@ -79,7 +79,7 @@ def _check_type(field: dataclasses.Field, value: object) -> None:
         if type(value) is not int or value < 1:
             raise InputError(f"{field.name} is {value!r}, expected a positive whole number")
     elif field.type is float:
-        if type(value) not in (int, float) or not 0 <= value <= 1:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InputError(f"{field.name} is {value!r}, expected a number from 0 to 1")
     elif value is not None and not isinstance(value, str):
         raise InputError(f"{field.name} is {value!r}, expected a name")

@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 

@@ -13,7 +13,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 from bert.errors import InputError
 
@@ -22,7 +22,7 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def _remote_files():
+def _remote_files() -> Any:
     import tensorflow as tf  # heavy, and only remote paths need it
 
     return tf.io.gfile

@@ -96,15 +96,18 @@ def _step_of(line: str) -> float:
         return float("inf")
 
 
-class StepLog(JsonLines):
+class StepLog:
     """`metrics.jsonl` of an output folder: what every step measured, to the last bit of its float32 values."""
 
     def __init__(self, folder: str, start_step: int) -> None:
-        super().__init__(os.path.join(folder, "metrics.jsonl"), start_step)
+        self._lines = JsonLines(os.path.join(folder, "metrics.jsonl"), start_step)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         numbers = {name: float(f"{value:.9g}") if math.isfinite(value) else None for name, value in values.items()}
-        super().write({"step": step, **numbers})
+        self._lines.write({"step": step, **numbers})
+
+    def flush(self) -> None:
+        self._lines.flush()
 
 
 def write_results(path: str, results: Mapping[str, object], others: Mapping[str, object] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -11,14 +12,14 @@ from bert.errors import InputError
 from bert.finetuning.base import FineTuning
 from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel
-from bert.measures import Measure, Report
+from bert.measures import Measure
 from bert.options.classification import ClassificationOptions
-from bert.tasks import InputExample, Task, class_weights, encoding, labels_file, predictions, submission, table
+from bert.tasks import InputExample, Task, class_weights, encoding, labels_file, predictions, reports, submission, table
 from bert.tokenization import Tokenizer
 from bert.training.outputs import Outputs
 
 
-class Classification(FineTuning):
+class Classification(FineTuning[reports.Report]):
     """A task of `bert.tasks`; what depends on the kind of its labels is the label kind's to say."""
 
     command = "run_classifier"
@@ -30,6 +31,7 @@ class Classification(FineTuning):
         super().__init__(settings, config, tokenizer)
         self.options = options
         self.task = open_task(options)
+        self.name = self.task.name
         folder = model_folder(settings)
         self.task.prepare(options.data_dir, folder, settings.splits)
         if folder != settings.output_dir:  # what lies in the output folder itself is compared by its owner
@@ -43,10 +45,6 @@ class Classification(FineTuning):
         self._class_weights = class_weights.read(
             options.class_weights, self.label_kind, self.labels_in_order, self._labels_of("train")
         )
-
-    @property
-    def name(self) -> str:
-        return self.task.name
 
     def texts(self) -> Iterator[str]:
         return (example.text_a for part in self.examples.values() for example in part)
@@ -83,7 +81,7 @@ class Classification(FineTuning):
     def measures(self) -> Sequence[Measure]:
         return self.label_kind.measures(self.labels_in_order)
 
-    def judge(self, split: str, outputs: Outputs) -> Report | None:
+    def judge(self, split: str, outputs: Outputs) -> reports.Report | None:
         if split == "test":  # a test set's labels are not read
             return None
         probabilities = self._probabilities(outputs)
@@ -92,7 +90,7 @@ class Classification(FineTuning):
         return self.label_kind.report(label_ids, probabilities, self.labels_in_order)
 
     def results(
-        self, name: str, report: Report, means: Mapping[str, object], losses: Sequence[Measure]
+        self, name: str, report: reports.Report, means: Mapping[str, SupportsFloat], losses: Sequence[Measure]
     ) -> tuple[dict, dict]:
         """The original's four lines first (docs/parity.md 3), with the first measure in the place of its accuracy."""
         first, *others = report.measures
@@ -104,7 +102,7 @@ class Classification(FineTuning):
         }
         return originals, {f"{name}_{other}": np.float32(report.measures[other]) for other in others}
 
-    def headline(self, report: Report) -> str:
+    def headline(self, report: reports.Report) -> str:
         return ", ".join(f"{name} {report.measures[name]:.4f}" for name in self._headline)
 
     def write_predictions(self, folder: str, outputs: Outputs) -> list[str]:

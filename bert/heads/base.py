@@ -77,6 +77,8 @@ class ProjectedClasses(keras.layers.Layer):
 class HeadedModel(keras.Model):
     """What the models here share: an encoder and a config that goes into `.keras` files."""
 
+    built: bool
+
     def __init__(self, config: BertConfig | dict, name: str = "", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.config = config if isinstance(config, BertConfig) else BertConfig.from_dict(config)

@@ -114,7 +114,7 @@ class _ReadBlocks(beam.DoFn):
     def __init__(self, options: Options) -> None:
         self._options = options
 
-    def process(self, element: tuple[int, list[str]]) -> Iterator[Block]:
+    def process(self, element: tuple[int, list[str]]) -> Iterator[Block | beam.pvalue.TaggedOutput]:
         group, paths = element
         duplicates = DuplicateCounter()
         yield from read_blocks(group, duplicates.watch(read_sentences(paths, self._options)), self._options)
@@ -130,7 +130,7 @@ class _MakeRecords(beam.DoFn):
     def setup(self) -> None:
         self._maker = BlockMaker(self._options)
 
-    def process(self, block: Block) -> Iterator[bytes]:
+    def process(self, block: Block) -> Iterator[bytes | beam.pvalue.TaggedOutput]:
         for records, counts in self._maker.records(block):
             yield from records
             yield beam.pvalue.TaggedOutput(_COUNTS, counts)

@@ -156,6 +156,6 @@ def log_example(values: Mapping[str, Sequence], vocabulary: Vocabulary) -> None:
     logger.info("next sentence: %s", "random (1)" if values["next_sentence_labels"][0] else "actual (0)")
 
 
-def total_bytes(paths: list[str], sizes: list[int]) -> int | None:
+def total_bytes(paths: Sequence[str], sizes: Sequence[int]) -> int | None:
     """Bytes of text in the files; None if a compressed one hides it."""
     return None if any(os.path.splitext(path)[1] == ".gz" for path in paths) else sum(sizes)

@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from typing import IO
 
 from bert import files, sidecar
 from bert.errors import InputError
@@ -45,7 +46,8 @@ class ShardWriter:
         self._values["flags"]["shard_size_mb"] = shard_size_mb
         self.number = self.blocks = 0
         self.total, self.is_complete = Counts(), False
-        self._file, self._counts, self._blocks = None, Counts(), 0
+        self._file: IO[bytes] | None = None
+        self._counts, self._blocks = Counts(), 0
         self._resume()
 
     def _resume(self) -> None:
@@ -67,7 +69,7 @@ class ShardWriter:
     def append(self, block_path: str, counts: Counts) -> None:
         """Moves the records of the next block behind the others."""
         if self._file is not None and self._file.tell() >= self._limit:
-            self._end_shard(is_last=False)
+            self._end_shard(self._file, is_last=False)
         if self._file is None:
             self._file = files.open_binary(self._temporary, "wb")
         with open(block_path, "rb") as block:
@@ -89,14 +91,14 @@ class ShardWriter:
     def finish(self) -> None:
         """Completes the last shard."""
         if self._file is not None:
-            self._end_shard(is_last=True)
+            self._end_shard(self._file, is_last=True)
 
     @property
     def _temporary(self) -> str:
         # The same name in every run, so that what a killed run left is overwritten.
         return f"{shard_path(self._output_path, self.number)}.tmp"
 
-    def _end_shard(self, is_last: bool) -> None:
+    def _end_shard(self, file: IO[bytes], is_last: bool) -> None:
         path = shard_path(self._output_path, self.number)
         values = {
             **self._values,
@@ -104,7 +106,7 @@ class ShardWriter:
             "counts": vars(self._counts),
             "shard": {"number": self.number, "blocks": self._blocks, "is_last": is_last},
         }
-        self._file.close()
+        file.close()
         sidecar.write(path, values)
         files.rename(self._temporary, path)
         self.number += 1

@@ -33,6 +33,8 @@ from bert.records.frames import frame
 
 logger = logging.getLogger(__name__)
 
+Submit = Callable[[Block], concurrent.futures.Future[tuple[str, Counts]]]  # hands a block to a worker
+
 _BLOCKS_WAITING = 2  # a worker, so that none has to wait for the reader
 
 
@@ -92,9 +94,9 @@ def _work_folder(output_path: str) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _in_order(submit: Callable, blocks: Iterator[Block], ahead: int) -> Iterator[tuple[str, Counts]]:
+def _in_order(submit: Submit, blocks: Iterator[Block], ahead: int) -> Iterator[tuple[str, Counts]]:
     """Results in the order of the blocks, with at most `ahead` blocks under way: memory stays flat."""
-    waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+    waiting: collections.deque[concurrent.futures.Future[tuple[str, Counts]]] = collections.deque()
     for block in blocks:
         waiting.append(submit(block))
         if len(waiting) >= ahead:
@@ -104,7 +106,7 @@ def _in_order(submit: Callable, blocks: Iterator[Block], ahead: int) -> Iterator
 
 
 @contextlib.contextmanager
-def _workers(count: int, options: Options, folder: str) -> Iterator[Callable]:
+def _workers(count: int, options: Options, folder: str) -> Iterator[Submit]:
     """Gives a function that hands a block to a worker process and returns a future of (file, counts)."""
     # TensorFlow must not be running in a process that forks. The fork server imports it and never runs it, so the
     # workers share one import. Where there is no fork server (Windows) each imports it for itself.
@@ -114,7 +116,7 @@ def _workers(count: int, options: Options, folder: str) -> Iterator[Callable]:
         context.set_forkserver_preload(["tensorflow", "tensorflow_text"])
     pool = concurrent.futures.ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
     try:
-        yield functools.partial(pool.submit, _write_block, options, folder)
+        yield lambda block: pool.submit(_write_block, options, folder, block)
     except concurrent.futures.process.BrokenProcessPool:
         raise InputError(
             "a worker process was killed, perhaps for want of memory: try fewer --num_workers or less --block_size_mb"
@@ -137,7 +139,9 @@ def _start_worker() -> None:
 
 def _end_with_parent() -> None:
     """A main process that was killed cannot end its workers, so they end themselves."""
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # a worker has one
+    parent.join()
     os._exit(1)
 
 

@@ -166,7 +166,7 @@ def load(path: str) -> None:
     """Runs a Python file, so that the tasks it registers are known. Raises InputError for one that fails."""
     files.check_readable(path, "`task_file`")
     specification = importlib.util.spec_from_file_location("task_file", path)
-    if specification is None:
+    if specification is None or specification.loader is None:
         raise InputError(f"`task_file`: {path} is no Python file")
     before = dict(_TASKS)
     module = importlib.util.module_from_spec(specification)

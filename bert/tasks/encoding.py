@@ -67,7 +67,7 @@ class ClassificationRows(Rows):
         a_size, b_size = np.split(np.diff(splits), 2)
         is_pair = b_size > 0
         self.lengths[begin:end] = a_size + b_size + 2 + is_pair
-        check_room(self.max_seq_length, is_pair.any())
+        check_room(self.max_seq_length, bool(is_pair.any()))
         a_kept, b_kept = truncated_sizes(a_size, b_size, self.max_seq_length)
         # A second text of which nothing is left still has its [SEP].
         rows = lay_out(

@@ -8,7 +8,7 @@ import abc
 import collections
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from scipy import special
@@ -20,11 +20,13 @@ from bert.tasks import reports
 from bert.tasks.rows import shortened
 
 Label = str | tuple[str, ...] | float | None
+Stratum = tuple[str, ...] | float
+Checked = TypeVar("Checked", str, tuple[str, ...], float)
 SHOWN = 5  # of many classes, the most and the least frequent ones that are told
 
 
-class LabelKind(abc.ABC):
-    """One of the kinds below.
+class LabelKind(abc.ABC, Generic[Checked]):
+    """One of the kinds below; `Checked` is what its labels are once they are checked.
 
     Attributes:
       name: what `label_kind` and labels.json call it.
@@ -44,28 +46,28 @@ class LabelKind(abc.ABC):
         """The label in a cell of a table; `separator` stands between several classes. Raises InputError."""
 
     @abc.abstractmethod
-    def check(self, label: Label, labels: Collection[str], where: str) -> Label:
+    def check(self, label: Label, labels: Collection[str], where: str) -> Checked:
         """The label as this kind has it. Raises InputError, opening with `where`, for one that is none."""
 
-    def classes(self, label: Label) -> tuple[str, ...]:
+    def classes(self, label: Checked) -> tuple[str, ...]:
         """The classes that a label names."""
         return ()
 
-    def stratum(self, label: Label, where: str) -> tuple[str, ...] | float:
+    def stratum(self, label: Checked, where: str) -> Stratum:
         """What rows must share to be taken for alike where a set is split. Raises InputError as `check` does."""
         return tuple(sorted(self.classes(label)))
 
     @abc.abstractmethod
-    def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
+    def ids(self, examples_labels: Sequence[Checked | None], labels: Sequence[str]) -> np.ndarray:
         """`label_ids` of the records, [B, 1] or [B, C]; 0 where an example has no label, as in test sets."""
 
     def head_arguments(
-        self, labels: Sequence[str], examples_labels: Sequence[Label], class_weights: Sequence[float] | None
+        self, labels: Sequence[str], examples_labels: Sequence[Checked], class_weights: Sequence[float] | None
     ) -> dict[str, Any]:
         """What the model of `head` takes beside the config; `examples_labels` are those of the training set."""
         return {"classes": len(labels), "class_weights": class_weights}
 
-    def balanced_weights(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> list[float]:
+    def balanced_weights(self, examples_labels: Sequence[Checked], labels: Sequence[str]) -> list[float]:
         """What an example of each class must weigh so that all classes weigh alike, [C]; 1 where nothing is to be
         balanced."""
         ids = self.ids(examples_labels, labels)
@@ -104,7 +106,7 @@ class LabelKind(abc.ABC):
     def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         """How well predictions agree with labels: label_ids of `ids`, probabilities of `probabilities`."""
 
-    def summary(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> str:
+    def summary(self, examples_labels: Sequence[Checked | None], labels: Sequence[str]) -> str:
         """The histogram of the labels, in their order, or of many the most and the least frequent; "" without any."""
         counts = collections.Counter(
             name for label in examples_labels if label is not None for name in self.classes(label)
@@ -125,7 +127,7 @@ class LabelKind(abc.ABC):
         return shown(labels)
 
 
-class SingleLabel(LabelKind):
+class SingleLabel(LabelKind[str]):
     """One class an example."""
 
     name = "class"
@@ -141,10 +143,10 @@ class SingleLabel(LabelKind):
             raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {shown(labels)}")
         return label
 
-    def classes(self, label: Label) -> tuple[str, ...]:
+    def classes(self, label: str) -> tuple[str, ...]:
         return (label,)
 
-    def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
+    def ids(self, examples_labels: Sequence[str | None], labels: Sequence[str]) -> np.ndarray:
         ids_of: Mapping[str | None, int] = {label: i for i, label in enumerate(labels)} | {None: 0}
         return np.array([ids_of[label] for label in examples_labels], np.int32)[:, np.newaxis]  # [B, 1]
 
@@ -166,7 +168,7 @@ class SingleLabel(LabelKind):
         return reports.single_label(label_ids[:, 0], probabilities.argmax(axis=1), labels)
 
 
-class MultiLabel(LabelKind):
+class MultiLabel(LabelKind[tuple[str, ...]]):
     """Any number of classes an example, none included."""
 
     name = "multilabel"
@@ -184,16 +186,18 @@ class MultiLabel(LabelKind):
         return (class_name(value, where),)
 
     def check(self, label: Label, labels: Collection[str], where: str) -> tuple[str, ...]:
+        if label is None or isinstance(label, int | float):  # a task of one's own may give anything
+            raise InputError(f"{where}: the label is {shortened(label)}, expected some of {shown(labels)}")
         found = (label,) if isinstance(label, str) else tuple(label)
         unknown = next((one for one in found if one not in labels), None)
         if unknown is not None:
             raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {shown(labels)}")
         return found
 
-    def classes(self, label: Label) -> tuple[str, ...]:
+    def classes(self, label: tuple[str, ...]) -> tuple[str, ...]:
         return label or ()
 
-    def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
+    def ids(self, examples_labels: Sequence[tuple[str, ...] | None], labels: Sequence[str]) -> np.ndarray:
         ids_of = {label: i for i, label in enumerate(labels)}
         ids = np.zeros([len(examples_labels), len(labels)], np.int32)  # [B, C]
         for row, found in enumerate(examples_labels):
@@ -210,7 +214,7 @@ class MultiLabel(LabelKind):
 
     def answers(self, probabilities: np.ndarray, labels: Sequence[str], separator: str = "|") -> list[str]:
         chosen = probabilities > self.threshold
-        return [separator.join(labels[i] for i in np.flatnonzero(row)) for row in chosen]
+        return [separator.join(labels[i] for i in np.flatnonzero(row).tolist()) for row in chosen]
 
     def scores(self, probabilities: np.ndarray) -> np.ndarray:
         """Of the decision that is least certain."""
@@ -226,7 +230,7 @@ class MultiLabel(LabelKind):
         return f"{shown(labels)} (several at once)"
 
 
-class Regression(LabelKind):
+class Regression(LabelKind[float]):
     """A number an example."""
 
     name = "regression"
@@ -236,7 +240,7 @@ class Regression(LabelKind):
     has_classes = False
 
     def read(self, value: object, where: str, separator: str) -> Label:
-        return value if as_number(value) is not None else str(value)
+        return value if isinstance(value, int | float) and as_number(value) is not None else str(value)
 
     def check(self, label: Label, labels: Collection[str], where: str) -> float:
         number = as_number(label)
@@ -247,11 +251,11 @@ class Regression(LabelKind):
     def stratum(self, label: Label, where: str) -> float:
         return self.check(label, (), where)
 
-    def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
+    def ids(self, examples_labels: Sequence[float | None], labels: Sequence[str]) -> np.ndarray:
         return np.array([[label or 0.0] for label in examples_labels], np.float32)  # [B, 1]
 
     def head_arguments(
-        self, labels: Sequence[str], examples_labels: Sequence[Label], class_weights: Sequence[float] | None
+        self, labels: Sequence[str], examples_labels: Sequence[float], class_weights: Sequence[float] | None
     ) -> dict[str, Any]:
         return {"label_variance": float(np.var(examples_labels)) if len(examples_labels) else math.nan}
 
@@ -277,7 +281,7 @@ class Regression(LabelKind):
     def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.regression(label_ids[:, 0], probabilities[:, 0])
 
-    def summary(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> str:
+    def summary(self, examples_labels: Sequence[float | None], labels: Sequence[str]) -> str:
         numbers = [label for label in examples_labels if label is not None]
         if not numbers:
             return ""

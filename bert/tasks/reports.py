@@ -128,7 +128,7 @@ def _by_class(
 
 def _averages(gold: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """Over the classes that occur, in the set or among the predictions: scikit-learn's default."""
-    averages = {}
+    averages: dict[str, float] = {}
     for average in AVERAGES:
         *means, _ = metrics.precision_recall_fscore_support(gold, predicted, average=average, zero_division=0)
         averages |= {f"{average}_{name}": mean for name, mean in zip(SHARES, means, strict=True)}

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import SupportsFloat
 
 import keras
 import numpy as np
@@ -125,7 +126,8 @@ class Trainer:
     def save(self) -> None:
         """Writes a checkpoint of the current step, once; only the chief does."""
         if self.folder.is_chief and self._saved_step != self.step:
-            values = _values({**self.variables(), **self.optimizer.slots()})
+            slots = self.optimizer.slots() if self.optimizer else {}
+            values = _values({**self.variables(), **slots})
             self.source = self.folder.checkpoints.save(self.step, values)
             self._saved_step = self.step
 
@@ -133,7 +135,7 @@ class Trainer:
         self,
         batches: tf.data.Dataset,
         plan: Plan,
-        evaluate: Callable[[], Mapping[str, float]] | None = None,
+        evaluate: Callable[[], Mapping[str, SupportsFloat]] | None = None,
         selection: Selection | None = None,
         describe_records: Callable[[Iterable[int]], str] = str,
     ) -> None:
@@ -157,7 +159,7 @@ class Trainer:
                     self.save()
                     raise Stopped(requests[0], f"saved step {self.step} of {plan.total_steps} as {self.source}")
                 # Evaluation first: a run that goes on from this step's checkpoint has its evaluation already.
-                if plan.evaluates_at(self.step):
+                if selection and evaluate and plan.evaluates_at(self.step):
                     self._select(evaluate(), selection)
                 if plan.saves_at(self.step):
                     self.save()
@@ -167,7 +169,7 @@ class Trainer:
             self.save()
             logger.info("Stopping early at step %d: %s.", self.step, selection.reason)
 
-    def _select(self, results: Mapping[str, float], selection: Selection) -> None:
+    def _select(self, results: Mapping[str, SupportsFloat], selection: Selection) -> None:
         if selection.add(self.step, results) and self.folder.is_chief:
             self.folder.best.save(self.step, _values(self.variables()))
 

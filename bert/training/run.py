@@ -6,9 +6,11 @@ objects of the classes of `flags`, however they came about.
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import SupportsFloat
 
 import keras
 import numpy as np
@@ -242,10 +244,9 @@ def train(
             length_grouping=settings.length_grouping,
         )
         plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
+        values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
         with record_set.faults_named():
-            trainer.train(
-                batches, plan, lambda: _merged(*_evaluated(trainer, evaluation)), selection, record_set.describe
-            )
+            trainer.train(batches, plan, values, selection, record_set.describe)
         last = trainer.folder.checkpoints.latest()
         logger.info("Trained to step %d; the last checkpoint is %s.", trainer.step, last)
     if selection and selection.best:
@@ -294,11 +295,13 @@ def _evaluated(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, np.f
     return means, judge(outputs) if judge else None
 
 
-def _merged(means: Mapping[str, float], report: Report | None) -> dict[str, float]:
+def _evaluation_values(trainer: Trainer, evaluation: Evaluation) -> dict[str, SupportsFloat]:
+    """What a checkpoint can be chosen by: means and the measures of the report."""
+    means, report = _evaluated(trainer, evaluation)
     return {**means, **(report.measures if report else {})}
 
 
-def evaluate(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, object], Report | None]:
+def evaluate(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, SupportsFloat], Report | None]:
     """For the checkpoint the trainer stands at: means by name, with `loss` and `global_step`, and the report."""
     count, total = evaluation.record_set.count, evaluation.batch_count
     evaluated = min(count, total * evaluation.batch_size)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from bert import distribution, files
 from bert.checkpoint import CheckpointFolder
 from bert.errors import InputError
+from bert.options import Dataclass
 
 logger = logging.getLogger(__name__)
 
@@ -51,20 +52,20 @@ class RunFolder:
                 f"{_brief(ours[name])}; choose another folder or delete that one"
             )
 
-    def tell_changes(self, settings: object) -> None:
+    def tell_changes(self, settings: Dataclass) -> None:
         """Says which settings are others than those that the run was last started with."""
         before = self._stored().get("settings", {})
-        for name, value in dataclasses.asdict(settings).items():  # type: ignore[call-overload]
+        for name, value in dataclasses.asdict(settings).items():
             if name in before and before[name] != value and not name.startswith("do_"):
                 logger.warning("`%s` was %s, now it is %s.", name, before[name], value)
 
-    def claim(self, identity: Mapping[str, object], settings: object) -> None:
+    def claim(self, identity: Mapping[str, object], settings: Dataclass) -> None:
         """Makes the folder, and writes run.json into it.
 
         What an earlier command knew and this one does not, such as the dev fraction of the training, stays.
         """
         files.make_folder(self.own_path)
-        content = {**self._stored(), **identity, "settings": dataclasses.asdict(settings)}  # type: ignore[call-overload]
+        content = {**self._stored(), **identity, "settings": dataclasses.asdict(settings)}
         files.write_json(self.own_file(RUN_FILE), content)
 
     def write_labels(self, content: Mapping[str, object]) -> None:

@@ -7,6 +7,7 @@ them up to its checkpoint and decides as the undisturbed run would.
 import json
 import logging
 from collections.abc import Mapping
+from typing import SupportsFloat
 
 from bert import files
 from bert.measures import Measure
@@ -30,7 +31,7 @@ class Selection:
         self.lines = JsonLines(path, start_step, earlier=folder.file(EVALUATIONS_FILE))
         self.entries: list[dict] = [json.loads(line) for line in self.lines.kept]
 
-    def add(self, step: int, results: Mapping[str, float]) -> bool:
+    def add(self, step: int, results: Mapping[str, SupportsFloat]) -> bool:
         """Takes up an evaluation, which must have the measure; True if it is the best so far."""
         entry = {"step": step, **{name: float(value) for name, value in results.items()}}
         self.lines.write(entry)
@@ -51,11 +52,14 @@ class Selection:
     @property
     def has_seen_enough(self) -> bool:
         best = self.best
-        return bool(self.patience and best) and len(self.entries) - 1 - self.entries.index(best) >= self.patience
+        if best is None or not self.patience:
+            return False
+        return len(self.entries) - 1 - self.entries.index(best) >= self.patience
 
     @property
     def reason(self) -> str:
         best = self.best
+        assert best is not None  # or there would be no reason
         return (
             f"no better {self.measure.name} than {best[self.measure.name]:.4g} of step {best['step']} "
             f"in {self.patience} evaluations (`early_stopping_patience`)"

@@ -27,8 +27,13 @@ class Steps:
         seed: int = 0,
         accumulation: int = 1,
     ) -> None:
-        self.model, self.strategy, self.optimizer = model, strategy, optimizer
+        self.model, self.strategy, self._optimizer = model, strategy, optimizer
         self.seed, self.accumulation = seed, accumulation
+
+    @property
+    def optimizer(self) -> AdamWeightDecay:
+        assert self._optimizer is not None, "only steps with an optimizer train"
+        return self._optimizer
 
     @tf.function(reduce_retracing=True)
     def train(self, iterator: Iterator[Tensors], count: tf.Tensor) -> dict[str, tf.Tensor]:

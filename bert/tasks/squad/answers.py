@@ -135,7 +135,7 @@ def _different_texts(
     for place in np.argsort(-scores, kind="stable"):
         if len(chosen) >= n_best_size:
             break
-        if place == len(spans.start):
+        if null and place == len(spans.start):
             chosen[""] = null
             continue
         text = _text(windows, example, spans, place, verbose)

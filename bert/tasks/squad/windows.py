@@ -16,7 +16,7 @@ from bert.records import SQUAD_PREDICTION, SQUAD_TRAINING, RecordKind
 from bert.records.layout import lay_out
 from bert.records.lengths import LengthSummary
 from bert.records.rows import Rows, number_lines
-from bert.tasks.squad.examples import Document, Example
+from bert.tasks.squad.examples import Answer, Document, Example
 from bert.tokenization import Tokenizer
 
 FIRST_UNIQUE_ID = 1_000_000_000  # as in the original, whose record files can be read too (docs/parity.md 4)
@@ -251,7 +251,7 @@ def _with_places(windows: QuestionWindows, document: np.ndarray) -> QuestionWind
     bounds = np.full([len(windows.examples), 2], -1)
     for index, example in enumerate(windows.examples):
         if example.answer:
-            bounds[index] = _answer_pieces(windows.documents, document[index], example, answers[index])
+            bounds[index] = _answer_pieces(windows.documents, document[index], example.answer, answers[index].tolist())
     has_answer = np.array([example.answer is not None for example in windows.examples], bool)[windows.example]
     start, end = bounds[windows.example].T  # [W]
     inside = has_answer & (start >= windows.first) & (end < windows.first + windows.size)
@@ -263,8 +263,10 @@ def _with_places(windows: QuestionWindows, document: np.ndarray) -> QuestionWind
     )
 
 
-def _answer_pieces(documents: EncodedDocuments, document: int, example: Example, answer: np.ndarray) -> tuple[int, int]:
-    """First and last piece of the answer in its document.
+def _answer_pieces(
+    documents: EncodedDocuments, document: int, answer: Answer, wanted: Sequence[int]
+) -> tuple[int, int]:
+    """First and last piece of the answer, whose own pieces are `wanted`, in its document.
 
     The words an answer lies in may hold more than the answer: of (1895), the answer 1895. So the first place
     among their pieces where the pieces of the answer stand is taken; where they stand nowhere (an answer 1880 in
@@ -272,10 +274,9 @@ def _answer_pieces(documents: EncodedDocuments, document: int, example: Example,
     """
     starts = documents.first_pieces[document]
     pieces = documents.pieces[document].tolist()
-    first = int(starts[example.answer.first_word])
-    next_word = example.answer.last_word + 1
+    first = int(starts[answer.first_word])
+    next_word = answer.last_word + 1
     last = (int(starts[next_word]) if next_word < len(starts) else len(pieces)) - 1
-    wanted = answer.tolist()
     for start in range(first, last + 2 - len(wanted)) if wanted else ():
         if pieces[start : start + len(wanted)] == wanted:
             return start, start + len(wanted) - 1
