@@ -96,9 +96,9 @@ class LoadReport:
             logger.info("  not used by this model: %s", name)
         for name in self.missing:
             logger.info("  NOT IN THE CHECKPOINT, left as initialised: %s", name)
-        heads = sorted({name.rsplit("/", 1)[0] if "/" in name else name for name in self.missing})
-        if heads:
-            logger.warning("*** STARTS RANDOM, not from the checkpoint: %s ***", ", ".join(heads))
+        modules = sorted({name.rsplit("/", 1)[0] if "/" in name else name for name in self.missing})
+        if modules:
+            logger.warning("*** STARTS RANDOM, not from the checkpoint: %s ***", ", ".join(modules))
 
 
 def warm_start(variables: Mapping[str, keras.Variable], prefix: str) -> LoadReport:

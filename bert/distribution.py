@@ -38,8 +38,8 @@ def create_strategy(
         raise InputError(f"`use_tpu` is True and `distribution` is {distribution}: give only one of them")
     workers = _workers()
     if distribution == "auto":
-        several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
-        kinds = {"tpu": use_tpu, "multi_worker": len(workers) > 1, "mirrored": several_gpus, "one_device": True}
+        num_gpus = len(tf.config.list_physical_devices("GPU"))
+        kinds = {"tpu": use_tpu, "multi_worker": len(workers) > 1, "mirrored": num_gpus > 1, "one_device": True}
         distribution = next(kind for kind, is_there in kinds.items() if is_there)
     if distribution == "tpu":
         return _tpu_strategy(tpu_name, tpu_zone, gcp_project, master, num_tpu_cores)

@@ -102,13 +102,13 @@ class Dropout(keras.layers.Layer):
         self.rate = rate
 
     def build(self, input_shape: Shape | None) -> None:
-        self.place = zlib.crc32(self.path.encode()) & 0x7FFFFFFF
+        self.path_hash = zlib.crc32(self.path.encode()) & 0x7FFFFFFF
         self.built = True
 
     def call(self, x: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         if seed is None or self.rate == 0.0:
             return x
-        own_seed = tf.random.experimental.stateless_fold_in(seed, self.place)
+        own_seed = tf.random.experimental.stateless_fold_in(seed, self.path_hash)
         return _masked(x, _keep_mask(tf.shape(x), self.rate, own_seed), 1.0 / (1.0 - self.rate))
 
 
@@ -169,7 +169,7 @@ class SelfAttention(keras.layers.Layer):
 
     def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.heads = config.num_attention_heads
+        self.num_heads = config.num_attention_heads
         self.query, self.key, self.value = (
             Dense(config.hidden_size, config.initializer_range, name=name) for name in ("query", "key", "value")
         )
@@ -182,10 +182,10 @@ class SelfAttention(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, readers: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
+        self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """readers [B, K, H] ask, hidden [B, S, H] answers; input_mask [B, S] says which rows of it are tokens."""
-        query = self._split(self.query(readers))  # [B, N, K, D]
+        """queries [B, K, H] ask, hidden [B, S, H] answers; input_mask [B, S] says which rows of it are tokens."""
+        query = self._split(self.query(queries))  # [B, N, K, D]
         key = self._split(self.key(hidden))  # [B, N, S, D]
         value = self._split(self.value(hidden))  # [B, N, S, D]
         scale = tf.math.rsqrt(tf.cast(query.shape[-1], query.dtype))
@@ -194,11 +194,11 @@ class SelfAttention(keras.layers.Layer):
         weights = tf.nn.softmax(tf.cast(scores, tf.float32) + MASKED_SCORE * padding)
         weights = self.dropout(tf.cast(weights, scores.dtype), seed=seed)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])  # [B, K, N, D]
-        return tf.reshape(context, tf.shape(readers))  # [B, K, H]
+        return tf.reshape(context, tf.shape(queries))  # [B, K, H]
 
     def _split(self, x: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(x)
-        x = tf.reshape(x, [shape[0], shape[1], self.heads, x.shape[-1] // self.heads])  # [B, S, N, D]
+        x = tf.reshape(x, [shape[0], shape[1], self.num_heads, x.shape[-1] // self.num_heads])  # [B, S, N, D]
         return tf.transpose(x, [0, 2, 1, 3])  # [B, N, S, D]
 
 
@@ -236,10 +236,10 @@ class Attention(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, readers: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
+        self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        context = self.self_attention(readers, hidden, input_mask, seed=seed)
-        return self.residual(context, readers, seed=seed)
+        context = self.self_attention(queries, hidden, input_mask, seed=seed)
+        return self.residual(context, queries, seed=seed)
 
 
 class Intermediate(keras.layers.Layer):
@@ -258,7 +258,7 @@ class Intermediate(keras.layers.Layer):
 
 
 class EncoderLayer(keras.layers.Layer):
-    """One Transformer layer: attention, then feed-forward. With fewer readers than S, only they come out."""
+    """One Transformer layer: attention, then feed-forward. With fewer queries than S, only they come out."""
 
     def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -273,9 +273,9 @@ class EncoderLayer(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, readers: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
+        self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        attended = self.attention(readers, hidden, input_mask, seed=seed)  # [B, K, H]
+        attended = self.attention(queries, hidden, input_mask, seed=seed)  # [B, K, H]
         return self.residual(self.intermediate(attended), attended, seed=seed)  # [B, K, H]
 
 
@@ -303,9 +303,9 @@ class Encoder(keras.layers.Layer):
         outputs = []
         for layer in self.encoder_layers:
             is_last = layer is self.encoder_layers[-1]
-            readers = gather_positions(hidden, positions) if is_last and positions is not None else hidden
+            queries = gather_positions(hidden, positions) if is_last and positions is not None else hidden
             run = tf.recompute_grad(layer) if self.recompute and seed is not None else layer
-            hidden = run(readers, hidden, input_mask, seed)
+            hidden = run(queries, hidden, input_mask, seed)
             outputs.append(hidden)
         return outputs
 

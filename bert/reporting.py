@@ -23,7 +23,7 @@ class Progress:
 
     def __init__(self, title: str, total: int | None, start: int = 0, unit: str = "steps") -> None:
         self.title, self.total, self.start, self.unit = title, total, start, unit
-        self.done, self.began, self.told = start, time.monotonic(), float("-inf")
+        self.done, self.began, self.logged_at = start, time.monotonic(), float("-inf")
         self.bar = None
         if sys.stderr.isatty():
             shape = "{desc} {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
@@ -33,25 +33,25 @@ class Progress:
     def advance(self, count: int, values: Mapping[str, object] | None = None) -> None:
         """`count` more are done; `values` (name -> number or text) are shown beside the count."""
         self.done += count
-        shown = {name: _short(value) for name, value in (values or {}).items()}
+        texts = {name: _short(value) for name, value in (values or {}).items()}
         if self.bar:
-            self.bar.set_postfix(shown, refresh=False)
+            self.bar.set_postfix(texts, refresh=False)
             self.bar.update(count)
         elif self._is_due():
-            self.told = time.monotonic()
-            logger.info("%s", self._line(shown))
+            self.logged_at = time.monotonic()
+            logger.info("%s", self._line(texts))
 
     def close(self) -> None:
         if self.bar:
             self.bar.close()
 
     def _is_due(self) -> bool:
-        return self.done == self.total or time.monotonic() - self.told >= SECONDS_BETWEEN_LINES
+        return self.done == self.total or time.monotonic() - self.logged_at >= SECONDS_BETWEEN_LINES
 
-    def _line(self, shown: Mapping[str, str]) -> str:
+    def _line(self, texts: Mapping[str, str]) -> str:
         elapsed = time.monotonic() - self.began
         parts = [f"{self.title} {self.done}/{self.total} {self.unit}" if self.total else f"{self.title} {self.done}"]
-        parts += [f"{name} {value}" for name, value in shown.items()]
+        parts += [f"{name} {value}" for name, value in texts.items()]
         if self.total and self.done > self.start:
             parts.append(f"ETA {_clock(elapsed / (self.done - self.start) * (self.total - self.done))}")
         return " | ".join(parts)

@@ -44,7 +44,7 @@ class Tagging(FineTuning[evaluation.Report]):
             split: windows.build(text, self.task.labels, tokenizer, settings.max_seq_length)
             for split, text in texts.items()
         }
-        self._tell_scheme()
+        self._log_scheme()
 
     def texts(self) -> Iterator[str]:
         return (word for rows in self.windows.values() for word in rows.text.words)
@@ -113,7 +113,7 @@ class Tagging(FineTuning[evaluation.Report]):
             logger.warning("With `constrained_decoding` no sentence can have the tags %s.", ", ".join(unused))
         return order
 
-    def _tell_scheme(self) -> None:
+    def _log_scheme(self) -> None:
         """Logs the scheme, and what in the training file, if there is one, is against it."""
         labels, scheme = self.task.labels, self.task.scheme
         logger.info("%d labels, scheme %s.", len(labels), scheme)

@@ -27,7 +27,7 @@ from bert.records.kinds import PRETRAINING
 from bert.records.serialization import serialize
 
 _PIPE_BYTES = 1 << 20  # where the system allows it: a batch of plans fits, and nobody waits for the other to read
-_PLACES_PER_BATCH = 1 << 17  # 1024 sequences of 128
+_POSITIONS_PER_BATCH = 1 << 17  # 1024 sequences of 128
 
 
 @contextlib.contextmanager
@@ -127,7 +127,7 @@ def main() -> None:
         for ids in _received(source):
             tokens.frombytes(ids.tobytes())
         reader = PlanReader(np.frombuffer(tokens, np.int32), cls_id, sep_id, max_seq_length)
-        _make_records(_received(source), reader, max(1, _PLACES_PER_BATCH // max_seq_length), target)
+        _make_records(_received(source), reader, max(1, _POSITIONS_PER_BATCH // max_seq_length), target)
         target.flush()
     except (EOFError, pickle.UnpicklingError):  # the first process is gone
         os._exit(1)

@@ -49,10 +49,10 @@ def create(
     pattern = f"{stem}-*-of-*{extension}"
     if present := files.matching(pattern):
         raise InputError(f"--output_file: {present[0]} is there already: remove the shards or name another output")
-    vocabulary = Vocabulary.from_file(options.vocab_file)  # a bad one is told here, not by a worker
+    vocabulary = Vocabulary.from_file(options.vocab_file)  # a bad one is an error here, not by a worker
     groups = list(enumerate(group_files(input_paths, options)))
     counts_path = f"{stem}.counts.json"
-    with _told_in_one_line(), beam.Pipeline(options=_pipeline_options(runner, beam_options)) as pipeline:
+    with _errors_in_one_line(), beam.Pipeline(options=_pipeline_options(runner, beam_options)) as pipeline:
         blocks = (
             pipeline
             | "Files" >> beam.Create(groups)
@@ -78,7 +78,7 @@ def create(
 
 
 @contextlib.contextmanager
-def _told_in_one_line() -> Iterator[None]:
+def _errors_in_one_line() -> Iterator[None]:
     """Beam wraps a worker's error into a RuntimeError with traceback and all; this finds bad input in it."""
     try:
         yield

@@ -118,7 +118,7 @@ class Progress:
         self._scale = 1_000_000 if unit == "MB" else 1
         self._progress = reporting.Progress(title, total and max(1, round(total / self._scale)), unit=unit)
         self._unit, self._total = unit, total
-        self._done = self._told = self._instances = 0
+        self._done = self._reported = self._instances = 0
         self._start = self._last = time.monotonic()
 
     def __enter__(self) -> "Progress":
@@ -132,17 +132,17 @@ class Progress:
         self._done += amount
         self._instances += instances
         if time.monotonic() - self._last >= _SECONDS_BETWEEN_UPDATES:
-            self._tell()
+            self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self._last = time.monotonic()
         seconds = self._last - self._start
         whole = self._done // self._scale
         values = {f"{self._unit}/s": round(self._done / self._scale / seconds, 1)}
         if self._instances:
             values["instances/s"] = round(self._instances / seconds)
-        self._progress.advance(whole - self._told, values)
-        self._told = whole
+        self._progress.advance(whole - self._reported, values)
+        self._reported = whole
 
 
 def log_example(values: Mapping[str, Sequence], vocabulary: Vocabulary) -> None:

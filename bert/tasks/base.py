@@ -174,8 +174,8 @@ def load(path: str) -> None:
     try:
         specification.loader.exec_module(module)
     except Exception as error:  # whatever a user's own code raises
-        places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-        line = places[-1] if places else getattr(error, "lineno", None) or 1
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        line = lines[-1] if lines else getattr(error, "lineno", None) or 1
         raise InputError(f"`task_file`: {path}:{line}: {type(error).__name__}: {error}") from error
     if before == _TASKS:
         raise InputError(f"`task_file`: {path} registers no task, expected a class under @register")

@@ -91,7 +91,7 @@ class ClassificationRows(Rows):
     def describe(self, positions: int) -> list[str]:
         """Lengths, what part max_seq_length cuts, what would cut none, the label histogram."""
         labels = self.label_kind.summary([example.label for example in self.examples], self.labels)
-        return [*tell_lengths(self.lengths, self.max_seq_length, positions), *([f"  {labels}"] if labels else [])]
+        return [*describe_lengths(self.lengths, self.max_seq_length, positions), *([f"  {labels}"] if labels else [])]
 
     def show(self, row: int, verbose: bool = False) -> list[str]:
         example, features = self.examples[row], self.features(row, row + 1)
@@ -108,7 +108,7 @@ class ClassificationRows(Rows):
         return [*lines, f"length: {length} of {self.max_seq_length}{cut}"]
 
 
-def tell_lengths(lengths: np.ndarray, max_seq_length: int, positions: int) -> list[str]:
+def describe_lengths(lengths: np.ndarray, max_seq_length: int, positions: int) -> list[str]:
     """Lines for the log: the lengths before truncation, what part max_seq_length cuts, and what would cut none.
 
     `positions` is the longest that the model can read.

@@ -95,9 +95,9 @@ class XNLI(Task):
 class NamedColumns(Task):
     """A task whose header names the columns of its texts and, except in a test file, of its label."""
 
-    texts: ClassVar[Sequence[str]] = ("sentence1", "sentence2")
+    texts: ClassVar[tuple[str, ...]] = ("sentence1", "sentence2")
     label_column: ClassVar[str] = "label"
-    measures = ("accuracy",)
+    measures: ClassVar[Sequence[str]] = ("accuracy",)
 
     def example(self, row: Row, split: str) -> InputExample:
         label = None if split == "test" else row[self.label_column]

@@ -22,7 +22,7 @@ from bert.tasks.rows import shortened
 Label = str | tuple[str, ...] | float | None
 Stratum = tuple[str, ...] | float
 Checked = TypeVar("Checked", str, tuple[str, ...], float)
-SHOWN = 5  # of many classes, the most and the least frequent ones that are told
+SUMMARY_LABELS = 5  # of many classes, the most and the least frequent ones that are told
 
 
 class LabelKind(abc.ABC, Generic[Checked]):
@@ -114,17 +114,17 @@ class LabelKind(abc.ABC, Generic[Checked]):
         names = list(labels)
         if not counts:
             return ""
-        if len(names) > 2 * SHOWN:
+        if len(names) > 2 * SUMMARY_LABELS:
             names.sort(key=lambda name: counts[name], reverse=True)
-            del names[SHOWN:-SHOWN]
+            del names[SUMMARY_LABELS:-SUMMARY_LABELS]
         parts = [f"{name}: {counts[name]}" for name in names]
         if len(names) < len(labels):
-            parts.insert(SHOWN, f"... ({len(labels)} labels)")
+            parts.insert(SUMMARY_LABELS, f"... ({len(labels)} labels)")
         return "Labels: " + ", ".join(parts)
 
     def described(self, labels: Sequence[str]) -> str:
         """The labels of a task, for a message."""
-        return shown(labels)
+        return listed(labels)
 
 
 class SingleLabel(LabelKind[str]):
@@ -140,7 +140,7 @@ class SingleLabel(LabelKind[str]):
 
     def check(self, label: Label, labels: Collection[str], where: str) -> str:
         if not isinstance(label, str) or label not in labels:
-            raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {shown(labels)}")
+            raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {listed(labels)}")
         return label
 
     def classes(self, label: str) -> tuple[str, ...]:
@@ -187,11 +187,11 @@ class MultiLabel(LabelKind[tuple[str, ...]]):
 
     def check(self, label: Label, labels: Collection[str], where: str) -> tuple[str, ...]:
         if label is None or isinstance(label, int | float):  # a task of one's own may give anything
-            raise InputError(f"{where}: the label is {shortened(label)}, expected some of {shown(labels)}")
+            raise InputError(f"{where}: the label is {shortened(label)}, expected some of {listed(labels)}")
         found = (label,) if isinstance(label, str) else tuple(label)
         unknown = next((one for one in found if one not in labels), None)
         if unknown is not None:
-            raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {shown(labels)}")
+            raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {listed(labels)}")
         return found
 
     def classes(self, label: tuple[str, ...]) -> tuple[str, ...]:
@@ -227,7 +227,7 @@ class MultiLabel(LabelKind[tuple[str, ...]]):
         return reports.multi_label(label_ids, probabilities > self.threshold, labels)
 
     def described(self, labels: Sequence[str]) -> str:
-        return f"{shown(labels)} (several at once)"
+        return f"{listed(labels)} (several at once)"
 
 
 class Regression(LabelKind[float]):
@@ -319,7 +319,7 @@ def class_name(value: object, where: str) -> str:
     return name
 
 
-def shown(labels: Collection[str]) -> str:
+def listed(labels: Collection[str]) -> str:
     """Labels for a message; of hundreds only the first ten."""
     first = [label for label, _ in zip(labels, range(10), strict=False)]
     return ", ".join(first) + (f" ... ({len(labels)} labels)" if len(labels) > 10 else "")

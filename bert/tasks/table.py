@@ -161,8 +161,8 @@ def stratified(strata: Sequence[Stratum], fraction: float, seed: int) -> frozens
     classes = [stratum if isinstance(stratum, tuple) else () for stratum in strata]
     left = collections.Counter(name for names in classes for name in names)
     drawn = set()
-    for place, index in enumerate(order):
-        is_due = int(place * fraction + start) < int((place + 1) * fraction + start)
+    for position, index in enumerate(order):
+        is_due = int(position * fraction + start) < int((position + 1) * fraction + start)
         if is_due and all(left[name] > 1 for name in classes[index]):
             drawn.add(index)
             left.subtract(classes[index])

@@ -87,7 +87,7 @@ class Trainer:
     def restore(self, checkpoints: checkpoint.CheckpointFolder | None = None) -> str | None:
         """Takes up the newest whole checkpoint of the folder (weights, step, and slots where training goes on).
 
-        Returns its prefix, None where there is none. A damaged one is told and the one before it taken. Raises
+        Returns its prefix, None where there is none. A damaged one is logged and the one before it taken. Raises
         InputError where all are damaged, or the checkpoint is of another model.
         """
         checkpoints = checkpoints or self.folder.checkpoints

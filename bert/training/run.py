@@ -124,7 +124,7 @@ def start(
     resumed = trainer.restore(folder.best if folder.best.latest() and not schedule else None)
     if resumed:
         logger.info("Going on from %s (step %d).", resumed, trainer.step)
-        folder.tell_changes(settings)
+        folder.log_changes(settings)
     elif init_checkpoint:
         _warm_start(trainer, settings, init_checkpoint)
     elif schedule:
@@ -150,9 +150,9 @@ def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
         )
     encoder = [name for name in report.missing if name.startswith(("bert/embeddings/", "bert/encoder/"))]
     if encoder and not settings.allow_partial_checkpoint:
-        shown = ", ".join(encoder[:8]) + (f" and {len(encoder) - 8} more" if len(encoder) > 8 else "")
+        names = ", ".join(encoder[:8]) + (f" and {len(encoder) - 8} more" if len(encoder) > 8 else "")
         raise InputError(
-            f"`init_checkpoint`={prefix} lacks {len(encoder)} variables of the encoder: {shown}; give "
+            f"`init_checkpoint`={prefix} lacks {len(encoder)} variables of the encoder: {names}; give "
             "`allow_partial_checkpoint` to start these random"
         )
 
@@ -233,7 +233,7 @@ def train(
             schedule.total_steps,
         )
     else:
-        _tell_training(trainer, settings, record_set, schedule)
+        _log_training(trainer, settings, record_set, schedule)
         batches = training_batches(
             record_set,
             record_set.count,
@@ -265,7 +265,7 @@ def _selection(trainer: Trainer, settings: EvaluationFlags, evaluation: Evaluati
     return Selection(trainer.folder, measure, settings.early_stopping_patience, start_step=trainer.step)
 
 
-def _tell_training(trainer: Trainer, settings: TrainingFlags, record_set: RecordSet, schedule: Schedule) -> None:
+def _log_training(trainer: Trainer, settings: TrainingFlags, record_set: RecordSet, schedule: Schedule) -> None:
     """The start block: what is trained on, how far, and what a model that guesses would lose."""
     if schedule.warmup_steps >= schedule.total_steps:
         logger.warning(

@@ -52,7 +52,7 @@ class RunFolder:
                 f"{_brief(ours[name])}; choose another folder or delete that one"
             )
 
-    def tell_changes(self, settings: Dataclass) -> None:
+    def log_changes(self, settings: Dataclass) -> None:
         """Says which settings are others than those that the run was last started with."""
         before = self._stored().get("settings", {})
         for name, value in dataclasses.asdict(settings).items():

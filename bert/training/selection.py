@@ -38,8 +38,8 @@ class Selection:
         self.lines.flush()
         self.entries.append(entry)
         is_best = self.best is entry
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in entry.items() if name != "step")
-        logger.info("Step %d: %s%s", step, shown, f" (best {self.measure.name} so far)" if is_best else "")
+        values = ", ".join(f"{name} {value:.4g}" for name, value in entry.items() if name != "step")
+        logger.info("Step %d: %s%s", step, values, f" (best {self.measure.name} so far)" if is_best else "")
         if is_best:
             files.make_folder(self.folder.best.path)
         return is_best

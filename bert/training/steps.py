@@ -13,7 +13,7 @@ from bert.optimization import AdamWeightDecay
 
 REAL = "is_real_example"
 RECORD = "record"
-UNSEEN = ("examples", "tokens", "gradient_norm")  # values of a step that the progress line has no room for
+NOT_ON_PROGRESS_LINE = ("examples", "tokens", "gradient_norm")  # it has no room for these
 
 
 class Steps:
@@ -38,7 +38,13 @@ class Steps:
     @tf.function(reduce_retracing=True)
     def train(self, iterator: Iterator[Tensors], count: tf.Tensor) -> dict[str, tf.Tensor]:
         """Runs `count` steps; name -> float32 [count], and `record`, int64 [count, B]: which rows each step saw."""
-        names = ["loss", *(measure.name for measure in self.model.reported), "learning_rate", *UNSEEN, RECORD]
+        names = [
+            "loss",
+            *(measure.name for measure in self.model.reported),
+            "learning_rate",
+            *NOT_ON_PROGRESS_LINE,
+            RECORD,
+        ]
         types = {RECORD: tf.int64}
         rows = {name: tf.TensorArray(types.get(name, tf.float32), size=count) for name in names}
         for index in tf.range(count):

@@ -85,11 +85,11 @@ def project(predicted: str, original: str, do_lower_case: bool, verbose: bool = 
         if verbose:
             logger.info("No '%s' in '%s': the whole words are the answer.", predicted, original)
         return original
-    places = [place for place, character in enumerate(original) if character != " "]
-    if len(places) != len(text.replace(" ", "")):
+    indices = [index for index, character in enumerate(original) if character != " "]
+    if len(indices) != len(text.replace(" ", "")):
         if verbose:
             logger.info("'%s' and '%s' do not align: the whole words are the answer.", original, text)
         return original
     before = len(text[:start].replace(" ", ""))
     length = len(predicted.replace(" ", ""))
-    return original[places[before] : places[before + length - 1] + 1]
+    return original[indices[before] : indices[before + length - 1] + 1]

@@ -53,7 +53,7 @@ class QuestionWindows(Rows):
 
     example: index into `examples`; document: index into `documents`; span: number of the window in its example;
     first, size: the pieces of the document that are in it; question_size: the question's pieces, cut;
-    start_positions, end_positions: the answer's place in the row, 0 where it is not in the window or there is none;
+    start_positions, end_positions: the answer's position in the row, 0 where it is not in the window or there is none;
     with_answers: whether they go into the records, for training.
     """
 
@@ -111,8 +111,8 @@ class QuestionWindows(Rows):
         """
         rivals = self.of_example[self.example[window]]  # [K]
         first, size = self.first[rivals][:, None], self.size[rivals][:, None]  # [K, 1]
-        place = self.first[window] + np.arange(self.size[window])  # [size]
-        left, right = place - first, first + size - 1 - place  # [K, size]
+        position = self.first[window] + np.arange(self.size[window])  # [size]
+        left, right = position - first, first + size - 1 - position  # [K, size]
         context = np.where((left >= 0) & (right >= 0), np.minimum(left, right) + 0.01 * size, -np.inf)
         return rivals[context.argmax(axis=0)] == window
 
@@ -162,10 +162,10 @@ class QuestionWindows(Rows):
             f"tokens: {' '.join(tokens)}",
         ]
         if verbose:
-            place = range(self.offset[row], self.lengths[row] - 1)
+            positions = range(self.offset[row], self.lengths[row] - 1)
             words, best = self.words(row).tolist(), self.is_max_context(row).tolist()
-            lines.append(f"token_to_orig_map: {' '.join(map('{}:{}'.format, place, words))}")
-            lines.append(f"token_is_max_context: {' '.join(map('{}:{}'.format, place, best))}")
+            lines.append(f"token_to_orig_map: {' '.join(map('{}:{}'.format, positions, words))}")
+            lines.append(f"token_is_max_context: {' '.join(map('{}:{}'.format, positions, best))}")
             lines += number_lines(self.features(row, row + 1))
         if self.with_answers and self.examples[self.example[row]].is_impossible:
             lines.append("impossible example")
@@ -214,7 +214,7 @@ def build(
         start_positions=np.zeros(len(owner), np.int64),
         end_positions=np.zeros(len(owner), np.int64),
     )
-    return _with_places(windows, document) if with_answers else windows
+    return _with_positions(windows, document) if with_answers else windows
 
 
 def _joined(documents: EncodedDocuments, values: np.ndarray, splits: np.ndarray) -> tuple[EncodedDocuments, Ragged]:
@@ -245,7 +245,7 @@ def encode_documents(documents: Sequence[Document], tokenizer: Tokenizer) -> Enc
     )
 
 
-def _with_places(windows: QuestionWindows, document: np.ndarray) -> QuestionWindows:
+def _with_positions(windows: QuestionWindows, document: np.ndarray) -> QuestionWindows:
     """Fills in the places of the answers; `document` is that of each example, [E]."""
     answers = Ragged(*windows.tokenizer.encode([e.answer.text if e.answer else "" for e in windows.examples]))
     bounds = np.full([len(windows.examples), 2], -1)

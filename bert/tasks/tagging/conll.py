@@ -12,7 +12,7 @@ import numpy as np
 from bert import files
 from bert.errors import InputError
 from bert.tasks.base import Task
-from bert.tasks.label_kinds import shown
+from bert.tasks.label_kinds import listed
 from bert.tasks.tagging import schemes
 
 DOCUMENT_START = "-DOCSTART-"
@@ -145,7 +145,7 @@ class Tagging(Task):
         if wrong is not None:
             hint = "; a test file without tags has one column, or `tag_column`=0" if split == "test" else ""
             raise InputError(
-                f"{text.where(wrong)}: unknown tag '{tags[wrong]}', expected one of {shown(self.labels)}{hint}"
+                f"{text.where(wrong)}: unknown tag '{tags[wrong]}', expected one of {listed(self.labels)}{hint}"
             )
         return text
 
