@@ -161,7 +161,7 @@ class CheckpointFolder:
     def save(self, step: int, values: Mapping[str, np.ndarray]) -> str:
         """Writes `model.ckpt-STEP`, moves the state file to it, deletes what is too old; returns the prefix."""
         prefix = self.prefix(step)
-        write_variables(prefix, {**values, GLOBAL_STEP: np.int64(step)})
+        write_variables(prefix, {**values, GLOBAL_STEP: np.array(step, np.int64)})
         prefixes = [prefix, *(older for older in self.newest_first() if older != prefix)]
         self._write_state(prefixes[: self.kept][::-1])
         for old in prefixes[self.kept :]:

@@ -303,6 +303,7 @@ def as_number(label: object) -> float | None:
     """The finite number that a label is or writes, None if it is another thing."""
     try:
         is_python_only = isinstance(label, bool) or (isinstance(label, str) and "_" in label)
+        # Whatever float takes is welcome, and what it does not take is caught.
         number = None if is_python_only else float(label)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):  # the last: an integer of hundreds of digits
         return None
