@@ -1,6 +1,6 @@
-# make test   checks the style, then runs the test suite
+# make test   checks style and types, then runs the test suite
 # make demo   runs the three commands on real input: weights, news articles, a table of results at the end
-# make lint   checks the style alone
+# make lint   checks the style and the types alone
 #
 # All three share one virtual environment, .venv; the first to run makes it. Another Python: make test PYTHON=python3.12
 
@@ -18,6 +18,8 @@ lint: $(READY)
 	@echo "Checking the style"
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "error: 'ruff format' would change the files above" >&2; exit 1; }
+	@echo "Checking the types"
+	@$(VENV)/bin/mypy --no-error-summary
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo/run.sh

@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 
+import keras
 import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
@@ -167,12 +168,12 @@ class LoadReport:
             logger.info("  not used by this model: %s", name)
         for name in self.missing:
             logger.info("  NOT IN THE CHECKPOINT, left as initialised: %s", name)
-        heads = sorted({name.rsplit("/", 1)[0] if "/" in name else name for name in self.missing})
-        if heads:
-            logger.warning("*** STARTS RANDOM, not from the checkpoint: %s ***", ", ".join(heads))
+        modules = sorted({name.rsplit("/", 1)[0] if "/" in name else name for name in self.missing})
+        if modules:
+            logger.warning("*** STARTS RANDOM, not from the checkpoint: %s ***", ", ".join(modules))
 
 
-def warm_start(variables: Mapping[str, object], prefix: str) -> LoadReport:
+def warm_start(variables: Mapping[str, keras.Variable], prefix: str) -> LoadReport:
     """Assigns every variable (name -> Keras variable) that the checkpoint holds; slots and step are left alone.
 
     Raises InputError naming each variable of another shape, or when no name at all matches.
@@ -189,7 +190,7 @@ def warm_start(variables: Mapping[str, object], prefix: str) -> LoadReport:
     return LoadReport(prefix, tuple(matched), tuple(missing), tuple(unused))
 
 
-def check_shapes(variables: Mapping[str, object], shapes: Mapping[str, tuple[int, ...]], prefix: str) -> None:
+def check_shapes(variables: Mapping[str, keras.Variable], shapes: Mapping[str, tuple[int, ...]], prefix: str) -> None:
     """Raises InputError that lists every variable whose shape in the checkpoint is another."""
     different = [
         f"{name} is {list(shapes[name])} there, expected {list(variable.shape)}"
@@ -203,7 +204,7 @@ def check_shapes(variables: Mapping[str, object], shapes: Mapping[str, tuple[int
 class CheckpointFolder:
     """The rotating checkpoints `model.ckpt-N` of an output folder."""
 
-    def __init__(self, path: str, kept: int = KEPT):
+    def __init__(self, path: str, kept: int = KEPT) -> None:
         self.path, self.kept = path, kept
         self._told: set[tuple] = set()
 
@@ -244,7 +245,7 @@ class CheckpointFolder:
         prefix = self.prefix(step)
         if not files.is_remote(self.path):
             files.clear_abandoned(self.path, "model.ckpt-")
-        write_variables(prefix, {**values, GLOBAL_STEP: np.int64(step)})
+        write_variables(prefix, {**values, GLOBAL_STEP: np.array(step, np.int64)})
         prefixes = [prefix, *(older for older in self.newest_first() if older != prefix)]
         self._write_state(prefixes[: self.kept][::-1])
         old = tuple(f"{os.path.basename(prefix)}." for prefix in prefixes[self.kept :])

@@ -31,9 +31,9 @@ from absl import flags as absl_flags
 
 from bert import quiet
 from bert.errors import InputError, Stopped
-from bert.options import is_required
+from bert.options import Dataclass, Options, is_required
 
-_DEFINE = {
+_DEFINE: dict[type, Callable[..., object]] = {
     str: absl_flags.DEFINE_string,
     int: absl_flags.DEFINE_integer,
     float: absl_flags.DEFINE_float,
@@ -41,7 +41,7 @@ _DEFINE = {
 }
 
 
-def flag_type(settings_class: type, field: dataclasses.Field) -> type:
+def flag_type(settings_class: type[Dataclass], field: dataclasses.Field) -> type:
     """The flag's value type: str, int, float or bool (`str | None` counts as str)."""
     hint = typing.get_type_hints(settings_class)[field.name]
     if isinstance(hint, types.UnionType):
@@ -49,7 +49,7 @@ def flag_type(settings_class: type, field: dataclasses.Field) -> type:
     return hint
 
 
-def parse(settings_class: type, argv: Sequence[str]):
+def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
     """Turns a command line (program name first) into a settings object and checks it.
 
     Raises InputError for an unknown flag, a stray argument, a value of the wrong type, a missing
@@ -60,7 +60,7 @@ def parse(settings_class: type, argv: Sequence[str]):
     values = absl_flags.FlagValues()
     fields = dataclasses.fields(settings_class)
     for field in fields:
-        default = None if is_required(field) else field.default
+        default: typing.Any = None if is_required(field) else field.default
         kind = flag_type(settings_class, field)
         if field.metadata["choices"]:
             absl_flags.DEFINE_enum(
@@ -102,7 +102,7 @@ def _unknown_flag(name: str, known: list[str]) -> str:
     return f"unknown flag --{name}" + (f", did you mean --{close[0]}?" if close else " (--help lists all flags)")
 
 
-def help_text(settings_class: type, description: str) -> str:
+def help_text(settings_class: type[Dataclass], description: str) -> str:
     """The text of --help: what the command does, then every flag with type and default."""
     lines = [description.strip(), "", "Flags:"]
     for field in dataclasses.fields(settings_class):
@@ -120,7 +120,9 @@ def help_text(settings_class: type, description: str) -> str:
     return "\n".join(lines)
 
 
-def run(settings_class: type, main: Callable, argv: Sequence[str] | None = None) -> typing.NoReturn:
+def run(
+    settings_class: type[Options], main: Callable[[Options], None], argv: Sequence[str] | None = None
+) -> typing.NoReturn:
     """Runs a command: parses the flags, calls `main(settings)`, turns bad input into one line and status 1."""
     argv = sys.argv if argv is None else argv
     open_standard_streams()
@@ -178,7 +180,7 @@ def import_tensorflow() -> None:
         tf.config.list_physical_devices()  # not the logical ones: they would settle the distribution
 
 
-def with_flags(message: str, settings_class: type) -> str:
+def with_flags(message: str, settings_class: type[Dataclass]) -> str:
     """A message of the library as a user of the command line reads it: options that are flags as --flags."""
     names = {field.name for field in dataclasses.fields(settings_class)}
     return re.sub(r"`(\w+)`", lambda found: f"--{found[1]}" if found[1] in names else found[0], message)
@@ -187,7 +189,7 @@ def with_flags(message: str, settings_class: type) -> str:
 class _LogFormat(logging.Formatter):
     """The lines as they are, options named as flags."""
 
-    def __init__(self, settings_class: type):
+    def __init__(self, settings_class: type[Dataclass]) -> None:
         super().__init__("%(message)s")
         self._settings_class = settings_class
 
@@ -195,7 +197,7 @@ class _LogFormat(logging.Formatter):
         return with_flags(super().format(record), self._settings_class)
 
 
-def show_log(settings_class: type) -> None:
+def show_log(settings_class: type[Dataclass]) -> None:
     """Sends the package's log lines to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LogFormat(settings_class))

@@ -35,7 +35,7 @@ class BertConfig:
     layer_norm_epsilon: float = 1e-12
     other: dict = dataclasses.field(default_factory=dict, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in _FIELDS:
             _check_type(field, getattr(self, field.name))
         if self.hidden_size % self.num_attention_heads:
@@ -138,7 +138,7 @@ def _check_type(field: dataclasses.Field, value: object) -> None:
         if type(value) is not int or value < 1:
             raise InputError(f"{field.name} is {value!r}, expected a positive whole number")
     elif field.type is float:
-        if type(value) not in (int, float) or not 0 <= value <= 1:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InputError(f"{field.name} is {value!r}, expected a number from 0 to 1")
         if field.name.endswith("dropout_prob") and value == 1:
             raise InputError(f"{field.name} is {value!r}, expected less than 1: nothing would be left to learn from")

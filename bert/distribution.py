@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
@@ -38,8 +38,8 @@ def create_strategy(
         raise InputError(f"`use_tpu` is True and `distribution` is {distribution}: give only one of them")
     workers = _workers()
     if distribution == "auto":
-        several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
-        kinds = {"tpu": use_tpu, "multi_worker": len(workers) > 1, "mirrored": several_gpus, "one_device": True}
+        num_gpus = len(tf.config.list_physical_devices("GPU"))
+        kinds = {"tpu": use_tpu, "multi_worker": len(workers) > 1, "mirrored": num_gpus > 1, "one_device": True}
         distribution = next(kind for kind, is_there in kinds.items() if is_there)
     if distribution == "tpu":
         return _tpu_strategy(tpu_name, tpu_zone, gcp_project, master, num_tpu_cores)
@@ -66,7 +66,9 @@ def _workers() -> list[str]:
         raise InputError(f"TF_CONFIG is {text!r}, expected JSON with a cluster of workers and a task") from None
 
 
-def _tpu_strategy(tpu_name, tpu_zone, gcp_project, master, num_tpu_cores) -> tf.distribute.Strategy:
+def _tpu_strategy(
+    tpu_name: str | None, tpu_zone: str | None, gcp_project: str | None, master: str | None, num_tpu_cores: int
+) -> tf.distribute.Strategy:
     address = tpu_name or master or "local"
     try:
         _check_answers(address)
@@ -131,7 +133,7 @@ def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset) -> It
         own = replicas // context.num_input_pipelines
         first = own * context.input_pipeline_id
 
-        def split(batch):
+        def split(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             shapes = {name: tf.concat([[replicas, -1], tf.shape(value)[1:]], axis=0) for name, value in batch.items()}
             parts = {name: tf.reshape(value, shapes[name]) for name, value in batch.items()}
             return {name: value[first : first + own] for name, value in parts.items()}

@@ -12,6 +12,6 @@ class InputError(ValueError):
 class Stopped(Exception):
     """A run ended early because a signal asked for it; what it had done is saved."""
 
-    def __init__(self, signal_number: int, what: str):
+    def __init__(self, signal_number: int, what: str) -> None:
         super().__init__(what)
         self.signal_number = signal_number

@@ -85,7 +85,7 @@ class RecordSet:
         order = tf.range(len(self.paths), dtype=tf.int64) if order is None else order
         paths = tf.constant(self._sound_paths)
 
-        def file_rows(index):
+        def file_rows(index: tf.Tensor) -> tf.data.Dataset:
             numbers = tf.data.Dataset.range(index * RECORDS_PER_FILE, (index + 1) * RECORDS_PER_FILE)
             return tf.data.Dataset.zip((numbers, tf.data.TFRecordDataset(tf.gather(paths, index))))
 
@@ -122,7 +122,7 @@ def training_batches(
     rows = epochs.flat_map(lambda epoch: _epoch_rows(record_set, epoch, seed)).skip(first_row % record_count)
     windows = rows.batch(window * batch_size, drop_remainder=True).enumerate(start=start_step // window)
 
-    def arrange(index, rows):
+    def arrange(index: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         batch = _parse(record_set, *rows)
         if window > 1:
             batch = _group_by_length(batch, window, tf.stack([tf.cast(seed, tf.int64), index]))

@@ -15,7 +15,7 @@ _MASK_SHARE = 0.8  # of the hidden positions show [MASK]
 _KEEP_SHARE = 0.5  # of the rest stay, the others show a random word: 80/10/10
 
 
-def below(getrandbits: Callable[[int], int], count: int) -> int:
+def random_below(getrandbits: Callable[[int], int], count: int) -> int:
     """A random number from 0 to `count` - 1, as `randrange(count)` draws it."""
     bits = count.bit_length()
     value = getrandbits(bits)
@@ -26,7 +26,7 @@ def below(getrandbits: Callable[[int], int], count: int) -> int:
 
 @functools.cache
 def _shuffle_steps(last: int, first: int = 1) -> tuple[tuple[int, range], ...]:
-    """The places that a shuffle fills, from `last` down to `first`, grouped by the number of bits a draw takes."""
+    """The indices that a shuffle fills, from `last` down to `first`, grouped by the number of bits a draw takes."""
     steps = []
     while last >= first:
         bits = (last + 1).bit_length()
@@ -38,12 +38,12 @@ def _shuffle_steps(last: int, first: int = 1) -> tuple[tuple[int, range], ...]:
 
 def shuffle(items: MutableSequence, getrandbits: Callable[[int], int]) -> None:
     """Shuffles in place, as `random.shuffle` does."""
-    for bits, places in _shuffle_steps(len(items) - 1):
-        for place in places:
+    for bits, indices in _shuffle_steps(len(items) - 1):
+        for index in indices:
             other = getrandbits(bits)
-            while other > place:
+            while other > index:
                 other = getrandbits(bits)
-            items[place], items[other] = items[other], items[place]
+            items[index], items[other] = items[other], items[index]
 
 
 def shuffled_start(items: list, count: int, getrandbits: Callable[[int], int]) -> list:
@@ -51,12 +51,12 @@ def shuffled_start(items: list, count: int, getrandbits: Callable[[int], int]) -
 
     A shuffle fills the last place first and never reads it again, so what goes behind the start need not be written.
     """
-    for bits, places in _shuffle_steps(len(items) - 1, max(count, 1)):
-        for place in places:
+    for bits, indices in _shuffle_steps(len(items) - 1, max(count, 1)):
+        for index in indices:
             other = getrandbits(bits)
-            while other > place:
+            while other > index:
                 other = getrandbits(bits)
-            items[other] = items[place]
+            items[other] = items[index]
     del items[count:]
     shuffle(items, getrandbits)
     return items
@@ -80,7 +80,7 @@ class MaskSampler:
         mask_id: int,
         masked_lm_prob: float,
         max_predictions_per_seq: int,
-    ):
+    ) -> None:
         self._random, self._getrandbits = rng.random, rng.getrandbits
         self._replacement_ids = replacement_ids
         self._mask_id = mask_id
@@ -116,7 +116,7 @@ class MaskSampler:
             if uniform() < _KEEP_SHARE:
                 hidden[index] = piece << 32 | KEEP
             else:
-                word = below(self._getrandbits, len(self._replacement_ids))
+                word = random_below(self._getrandbits, len(self._replacement_ids))
                 hidden[index] = piece << 32 | self._replacement_ids[word]
         return hidden
 

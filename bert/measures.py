@@ -40,7 +40,7 @@ def total(losses: Iterable[Measure]) -> Measure:
     return loss("loss", None if None in guesses else sum(filter(None, guesses)))
 
 
-def shown(measures: Iterable[Measure]) -> Mapping[str, str]:
+def short_names(measures: Iterable[Measure]) -> Mapping[str, str]:
     """Name -> name on the progress line."""
     return {measure.name: measure.short or measure.name for measure in measures}
 

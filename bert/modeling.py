@@ -9,6 +9,7 @@ the backward pass, with the same masks.)
 """
 
 import zlib
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,6 +17,8 @@ import tensorflow as tf
 from bert.config import BertConfig
 
 MASKED_SCORE = -10000.0  # added to a padding key's score, as in the original (docs/parity.md 9): its softmax is 0
+
+Shape = tuple[int | None, ...]  # of a layer's input; None: any size
 
 
 def initializer(stddev: float) -> keras.initializers.Initializer:
@@ -31,12 +34,12 @@ _GELU_CUBIC = 0.044715 * _GELU_LINEAR
 
 
 @tf.function(jit_compile=True, reduce_retracing=True)
-def _gelu(x):
+def _gelu(x: tf.Tensor) -> tf.Tensor:
     return x * tf.sigmoid(x * (_GELU_LINEAR + _GELU_CUBIC * tf.square(x)))
 
 
 @tf.function(jit_compile=True, reduce_retracing=True)
-def _gelu_gradient(x, upstream):
+def _gelu_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     square = tf.square(x)
     gate = tf.sigmoid(x * (_GELU_LINEAR + _GELU_CUBIC * square))
     return upstream * gate * (1.0 + x * (1.0 - gate) * (_GELU_LINEAR + 3.0 * _GELU_CUBIC * square))
@@ -77,18 +80,18 @@ ACTIVATIONS = {"linear": tf.identity, "relu": tf.nn.relu, "gelu": gelu, "gelu_ex
 class Dense(keras.layers.Layer):
     """x · kernel + bias on the last axis, then an activation by name; one large product, whatever the rank of x."""
 
-    def __init__(self, units: int, stddev: float, activation: str = "linear", **kwargs):
+    def __init__(self, units: int, stddev: float, activation: str = "linear", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units, self.stddev, self.activation = units, stddev, activation
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.kernel = self.add_weight(
             shape=(input_shape[-1], self.units), initializer=initializer(self.stddev), name="kernel"
         )
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         rows = tf.reshape(x, [-1, x.shape[-1]])
         rows = tf.nn.bias_add(tf.matmul(rows, self.kernel), self.bias)
         return tf.reshape(ACTIVATIONS[self.activation](rows), tf.concat([tf.shape(x)[:-1], [self.units]], axis=0))
@@ -97,16 +100,16 @@ class Dense(keras.layers.Layer):
 class LayerNormalization(keras.layers.Layer):
     """Layer normalization over the last axis (Ba et al. 2016), biased variance, always in float32."""
 
-    def __init__(self, epsilon: float, **kwargs):
+    def __init__(self, epsilon: float, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.epsilon = epsilon
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="beta")
         self.gamma = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="gamma")
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         x = tf.cast(x, tf.float32)
         mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
         normalized = (x - mean) * tf.math.rsqrt(variance + self.epsilon)
@@ -117,18 +120,18 @@ class Dropout(keras.layers.Layer):
     """Zeroes a share `rate` of the elements and scales the others by 1 / (1 - rate); the mask is a function of the seed
     and of this layer's path."""
 
-    def __init__(self, rate: float, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = rate
 
-    def build(self, input_shape):
-        self.place = zlib.crc32(self.path.encode()) & 0x7FFFFFFF
+    def build(self, input_shape: Shape | None) -> None:
+        self.path_hash = zlib.crc32(self.path.encode()) & 0x7FFFFFFF
         self.built = True
 
-    def call(self, x, seed=None):
+    def call(self, x: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         if seed is None or self.rate == 0.0:
             return x
-        own_seed = tf.random.experimental.stateless_fold_in(seed, self.place)
+        own_seed = tf.random.experimental.stateless_fold_in(seed, self.path_hash)
         return _masked(x, _keep_mask(tf.shape(x), self.rate, own_seed), 1.0 / (1.0 - self.rate))
 
 
@@ -144,7 +147,7 @@ def _keep_mask(shape: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
 def _masked(x: tf.Tensor, keep: tf.Tensor, scale: float) -> tf.Tensor:
     """x · keep · scale. The gradient keeps the booleans, a quarter of the memory of the factors."""
 
-    def masked(values):
+    def masked(values: tf.Tensor) -> tf.Tensor:
         return values * (tf.cast(keep, values.dtype) * tf.cast(scale, values.dtype))
 
     return masked(x), lambda upstream: (masked(upstream), None, None)
@@ -153,13 +156,13 @@ def _masked(x: tf.Tensor, keep: tf.Tensor, scale: float) -> tf.Tensor:
 class Embeddings(keras.layers.Layer):
     """Sum of the WordPiece, segment and position embeddings (section 3, figure 2), normalized."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.config = config
         self.normalization = LayerNormalization(config.layer_norm_epsilon, name="LayerNorm")
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         config = self.config
         for name, rows in (
             ("word_embeddings", config.vocab_size),
@@ -174,7 +177,7 @@ class Embeddings(keras.layers.Layer):
         self.dropout.build((None, None, config.hidden_size))
         self.built = True
 
-    def call(self, input_ids, segment_ids, seed=None):
+    def call(self, input_ids: tf.Tensor, segment_ids: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         length = tf.shape(input_ids)[1]
         hidden = tf.gather(self.word_embeddings, input_ids)  # [B, S, H]
         # Few segments, many rows: a product with one-hot rows has a cheap gradient, a gather has not.
@@ -187,23 +190,25 @@ class Embeddings(keras.layers.Layer):
 class SelfAttention(keras.layers.Layer):
     """Scaled dot-product attention over N heads (Vaswani et al. 2017); only the keys are masked (docs/parity.md 9)."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.heads = config.num_attention_heads
+        self.num_heads = config.num_attention_heads
         self.query, self.key, self.value = (
             Dense(config.hidden_size, config.initializer_range, name=name) for name in ("query", "key", "value")
         )
         self.dropout = Dropout(config.attention_probs_dropout_prob, name="dropout")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for dense in (self.query, self.key, self.value):
             dense.build(input_shape)
         self.dropout.build(None)
         self.built = True
 
-    def call(self, readers, hidden, input_mask, seed=None):
-        """readers [B, K, H] ask, hidden [B, S, H] answers; input_mask [B, S] says which rows of it are tokens."""
-        query = self._split(self.query(readers))  # [B, N, K, D]
+    def call(
+        self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """queries [B, K, H] ask, hidden [B, S, H] answers; input_mask [B, S] says which rows of it are tokens."""
+        query = self._split(self.query(queries))  # [B, N, K, D]
         key = self._split(self.key(hidden))  # [B, N, S, D]
         value = self._split(self.value(hidden))  # [B, N, S, D]
         scale = tf.math.rsqrt(tf.cast(query.shape[-1], query.dtype))
@@ -212,108 +217,118 @@ class SelfAttention(keras.layers.Layer):
         weights = tf.nn.softmax(tf.cast(scores, tf.float32) + MASKED_SCORE * padding)
         weights = self.dropout(tf.cast(weights, scores.dtype), seed=seed)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])  # [B, K, N, D]
-        return tf.reshape(context, tf.shape(readers))  # [B, K, H]
+        return tf.reshape(context, tf.shape(queries))  # [B, K, H]
 
-    def _split(self, x):
+    def _split(self, x: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(x)
-        x = tf.reshape(x, [shape[0], shape[1], self.heads, x.shape[-1] // self.heads])  # [B, S, N, D]
+        x = tf.reshape(x, [shape[0], shape[1], self.num_heads, x.shape[-1] // self.num_heads])  # [B, S, N, D]
         return tf.transpose(x, [0, 2, 1, 3])  # [B, N, S, D]
 
 
 class ResidualOutput(keras.layers.Layer):
     """How each half of a layer ends: projection, dropout, residual sum, normalization after the sum (post-LN)."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dense = Dense(config.hidden_size, config.initializer_range, name="dense")
         self.dropout = Dropout(config.hidden_dropout_prob, name="dropout")
         self.normalization = LayerNormalization(config.layer_norm_epsilon, name="LayerNorm")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.dense.build(input_shape)
         output_shape = (*input_shape[:-1], self.dense.units)
         self.dropout.build(output_shape)
         self.normalization.build(output_shape)
         self.built = True
 
-    def call(self, x, residual, seed=None):
+    def call(self, x: tf.Tensor, residual: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         return self.normalization(self.dropout(self.dense(x), seed=seed) + residual)
 
 
 class Attention(keras.layers.Layer):
     """The first half of a layer: self-attention and its residual output."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.self_attention = SelfAttention(config, name="self")
         self.residual = ResidualOutput(config, name="output")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.self_attention.build(input_shape)
         self.residual.build(input_shape)
         self.built = True
 
-    def call(self, readers, hidden, input_mask, seed=None):
-        context = self.self_attention(readers, hidden, input_mask, seed=seed)
-        return self.residual(context, readers, seed=seed)
+    def call(
+        self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        context = self.self_attention(queries, hidden, input_mask, seed=seed)
+        return self.residual(context, queries, seed=seed)
 
 
 class Intermediate(keras.layers.Layer):
     """The wide middle of the feed-forward half."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dense = Dense(config.intermediate_size, config.initializer_range, config.activation, name="dense")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.dense.build(input_shape)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.dense(x)  # [B, K, I]
 
 
 class EncoderLayer(keras.layers.Layer):
-    """One Transformer layer: attention, then feed-forward. With fewer readers than S, only they come out."""
+    """One Transformer layer: attention, then feed-forward. With fewer queries than S, only they come out."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.attention = Attention(config, name="attention")
         self.intermediate = Intermediate(config, name="intermediate")
         self.residual = ResidualOutput(config, name="output")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.attention.build(input_shape)
         self.intermediate.build(input_shape)
         self.residual.build((*input_shape[:-1], self.intermediate.dense.units))
         self.built = True
 
-    def call(self, readers, hidden, input_mask, seed=None):
-        attended = self.attention(readers, hidden, input_mask, seed=seed)  # [B, K, H]
+    def call(
+        self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        attended = self.attention(queries, hidden, input_mask, seed=seed)  # [B, K, H]
         return self.residual(self.intermediate(attended), attended, seed=seed)  # [B, K, H]
 
 
 class Encoder(keras.layers.Layer):
     """The stack of L layers. With `recompute` set, a layer keeps only its input for the backward pass."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.recompute = False
         self.encoder_layers = [EncoderLayer(config, name=f"layer_{i}") for i in range(config.num_hidden_layers)]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for layer in self.encoder_layers:
             layer.build(input_shape)
         self.built = True
 
-    def call(self, hidden, input_mask, positions=None, seed=None):
+    def call(
+        self,
+        hidden: tf.Tensor,
+        input_mask: tf.Tensor,
+        positions: tf.Tensor | None = None,
+        seed: tf.Tensor | None = None,
+    ) -> list[tf.Tensor]:
         """Returns the outputs of all layers, [B, S, H]; the last is [B, K, H] where `positions` [B, K] is given."""
         outputs = []
         for layer in self.encoder_layers:
             is_last = layer is self.encoder_layers[-1]
-            readers = gather_positions(hidden, positions) if is_last and positions is not None else hidden
+            queries = gather_positions(hidden, positions) if is_last and positions is not None else hidden
             run = tf.recompute_grad(layer) if self.recompute and seed is not None else layer
-            hidden = run(readers, hidden, input_mask, seed)
+            hidden = run(queries, hidden, input_mask, seed)
             outputs.append(hidden)
         return outputs
 
@@ -321,15 +336,15 @@ class Encoder(keras.layers.Layer):
 class Pooler(keras.layers.Layer):
     """The [CLS] vector through one more projection: what a sequence head reads."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dense = Dense(config.hidden_size, config.initializer_range, "tanh", name="dense")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.dense.build(input_shape)
         self.built = True
 
-    def call(self, first):
+    def call(self, first: tf.Tensor) -> tf.Tensor:
         return self.dense(first)  # [B, H]
 
 
@@ -343,21 +358,28 @@ class BertModel(keras.layers.Layer):
     [B, K, H]), `sequence_output` (the last), `pooled_output` [B, H].
     """
 
-    def __init__(self, config: BertConfig | dict, name: str = "bert", **kwargs):
+    def __init__(self, config: BertConfig | dict, name: str = "bert", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.config = config if isinstance(config, BertConfig) else BertConfig.from_dict(config)
         self.embeddings = Embeddings(self.config, name="embeddings")
         self.encoder = Encoder(self.config, name="encoder")
         self.pooler = Pooler(self.config, name="pooler")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         hidden_shape = (None, None, self.config.hidden_size)
         self.embeddings.build()
         self.encoder.build(hidden_shape)
         self.pooler.build((None, self.config.hidden_size))
         self.built = True
 
-    def call(self, input_ids, input_mask, segment_ids, positions=None, seed=None):
+    def call(
+        self,
+        input_ids: tf.Tensor,
+        input_mask: tf.Tensor,
+        segment_ids: tf.Tensor,
+        positions: tf.Tensor | None = None,
+        seed: tf.Tensor | None = None,
+    ) -> dict[str, Any]:
         embedding_output = self.embeddings(input_ids, segment_ids, seed=seed)
         layer_outputs = self.encoder(embedding_output, input_mask, positions=positions, seed=seed)
         return {
@@ -367,7 +389,7 @@ class BertModel(keras.layers.Layer):
             "pooled_output": self.pooler(layer_outputs[-1][:, 0]),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "config": self.config.to_dict()}
 
 

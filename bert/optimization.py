@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,17 +17,17 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Linear from 0 to the peak in `warmup_steps`; after that on the straight line from the peak at step 0 to 0 at
     `total_steps`. The step is the one about to be taken, so with warmup the first update changes nothing."""
 
-    def __init__(self, peak: float, total_steps: int, warmup_steps: int = 0):
+    def __init__(self, peak: float, total_steps: int, warmup_steps: int = 0) -> None:
         self.peak, self.total_steps, self.warmup_steps = peak, total_steps, warmup_steps
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         step = tf.cast(step, tf.float32)
         decayed = self.peak * (1.0 - tf.minimum(step, float(self.total_steps)) / float(self.total_steps))
         if not self.warmup_steps:
             return decayed
         return tf.where(step < self.warmup_steps, self.peak * step / float(self.warmup_steps), decayed)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"peak": self.peak, "total_steps": self.total_steps, "warmup_steps": self.warmup_steps}
 
 
@@ -43,7 +44,7 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate=5e-5,
+        learning_rate: float | WarmupLinearDecay = 5e-5,
         decay: float = 0.01,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -52,13 +53,13 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         bias_correction: bool = False,
         loss_scaling: bool = False,
         name: str = "adam_weight_decay",
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.decay, self.beta_1, self.beta_2, self.epsilon = decay, beta_1, beta_2, epsilon
         self.clip_norm, self.bias_correction, self.loss_scaling = clip_norm, bias_correction, loss_scaling
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
             return
         super().build(variables)
@@ -122,10 +123,18 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
 
         conditions = () if only_if is None else (only_if,)
 
-        def update_all(strategy, gradients, *conditions):
+        def update_all(
+            strategy: tf.distribute.Strategy, gradients: Sequence[tf.Tensor], *conditions: tf.Tensor
+        ) -> None:
             learning_rate, correction = tf.convert_to_tensor(self.learning_rate), self._correction()
 
-            def update(variable, gradient, learning_rate, correction, only_if=None):
+            def update(
+                variable: tf.Variable,
+                gradient: tf.Tensor,
+                learning_rate: tf.Tensor,
+                correction: tf.Tensor,
+                only_if: tf.Tensor | None = None,
+            ) -> None:
                 if only_if is None:
                     self.update_step(gradient, variable, learning_rate, correction)
                 else:
@@ -150,11 +159,15 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         step = tf.cast(self.iterations.value, tf.float32) + 1.0
         return tf.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
 
-    def _updated(self, gradient, variable, learning_rate, correction) -> bool:
+    def _updated(
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor, correction: tf.Tensor
+    ) -> bool:
         self.update_step(gradient, variable, learning_rate, correction)
         return True
 
-    def update_step(self, gradient, variable, learning_rate, correction=1.0):
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor, correction: tf.Tensor = 1.0
+    ) -> None:
         index = self._get_variable_index(variable)
         m, v = self.adam_m[index].value, self.adam_v[index].value
         learning_rate = tf.cast(learning_rate, variable.dtype)
@@ -174,6 +187,6 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
             grad=tf.convert_to_tensor(gradient),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = ("decay", "beta_1", "beta_2", "epsilon", "clip_norm", "bias_correction", "loss_scaling")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}

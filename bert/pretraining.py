@@ -60,10 +60,10 @@ def check_vocabulary(paths: tuple[str, ...], config: BertConfig) -> dict[str, ob
 
     Raises InputError for records of several vocabularies, or of one with more entries than the model.
     """
-    told = next(filter(None, map(sidecar.read, paths)), {})
-    vocabulary = {key: told[key] for key in ("vocab_sha256", "do_lower_case") if key in told}
+    stored = next(filter(None, map(sidecar.read, paths)), {})
+    vocabulary = {key: stored[key] for key in ("vocab_sha256", "do_lower_case") if key in stored}
     sidecar.check(paths, vocabulary)
-    size = told.get("vocab_size", config.vocab_size)
+    size = stored.get("vocab_size", config.vocab_size)
     if size > config.vocab_size:
         raise InputError(
             f"`input_file` was made with a vocabulary of {size} entries, but vocab_size in `bert_config_file` "

@@ -22,9 +22,9 @@ SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal to redraw a line on
 class Progress:
     """A line that is drawn anew on a terminal, a plain line now and then elsewhere."""
 
-    def __init__(self, title: str, total: int | None, start: int = 0, unit: str = "steps"):
+    def __init__(self, title: str, total: int | None, start: int = 0, unit: str = "steps") -> None:
         self.title, self.total, self.start, self.unit = title, total, start, unit
-        self.done, self.began, self.told = start, time.monotonic(), float("-inf")
+        self.done, self.began, self.logged_at = start, time.monotonic(), float("-inf")
         self.bar = None
         if sys.stderr.isatty():
             shape = "{desc} {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
@@ -34,25 +34,25 @@ class Progress:
     def advance(self, count: int, values: Mapping[str, object] | None = None) -> None:
         """`count` more are done; `values` (name -> number or text) are shown beside the count."""
         self.done += count
-        shown = {name: _short(value) for name, value in (values or {}).items()}
+        texts = {name: _short(value) for name, value in (values or {}).items()}
         if self.bar:
-            self.bar.set_postfix(shown, refresh=False)
+            self.bar.set_postfix(texts, refresh=False)
             self.bar.update(count)
         elif self._is_due():
-            self.told = time.monotonic()
-            logger.info("%s", self._line(shown))
+            self.logged_at = time.monotonic()
+            logger.info("%s", self._line(texts))
 
     def close(self) -> None:
         if self.bar:
             self.bar.close()
 
     def _is_due(self) -> bool:
-        return self.done == self.total or time.monotonic() - self.told >= SECONDS_BETWEEN_LINES
+        return self.done == self.total or time.monotonic() - self.logged_at >= SECONDS_BETWEEN_LINES
 
-    def _line(self, shown: Mapping[str, str]) -> str:
+    def _line(self, texts: Mapping[str, str]) -> str:
         elapsed = time.monotonic() - self.began
         parts = [f"{self.title} {self.done}/{self.total} {self.unit}" if self.total else f"{self.title} {self.done}"]
-        parts += [f"{name} {value}" for name, value in shown.items()]
+        parts += [f"{name} {value}" for name, value in texts.items()]
         if self.total and self.done > self.start:
             parts.append(f"ETA {_clock(elapsed / (self.done - self.start) * (self.total - self.done))}")
         return " | ".join(parts)
@@ -76,7 +76,7 @@ class JsonLines:
     `earlier` is where that try wrote, if not to `path`.
     """
 
-    def __init__(self, path: str, start_step: int, earlier: str | None = None):
+    def __init__(self, path: str, start_step: int, earlier: str | None = None) -> None:
         earlier = earlier or path
         self.path = path
         kept = [line for _, line in read_json_lines(earlier, start_step)]
@@ -119,15 +119,18 @@ def _objects(path: str) -> Iterator[tuple[dict, str]]:
             damaged = error
 
 
-class StepLog(JsonLines):
+class StepLog:
     """`metrics.jsonl` of an output folder: what every step measured, to the last bit of its float32 values."""
 
-    def __init__(self, folder: str, start_step: int):
-        super().__init__(os.path.join(folder, "metrics.jsonl"), start_step)
+    def __init__(self, folder: str, start_step: int) -> None:
+        self._lines = JsonLines(os.path.join(folder, "metrics.jsonl"), start_step)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         numbers = {name: float(f"{value:.9g}") if math.isfinite(value) else None for name, value in values.items()}
-        super().write({"step": step, **numbers})
+        self._lines.write({"step": step, **numbers})
+
+    def flush(self) -> None:
+        self._lines.flush()
 
 
 def write_results(path: str, results: Mapping[str, object], others: Mapping[str, object] | None = None) -> None:

@@ -55,7 +55,7 @@ class Vocabulary:
     Raises InputError, opening with `name`, when the vocabulary is empty or lacks a special token.
     """
 
-    def __init__(self, tokens: Sequence[str], name: str = "vocabulary"):
+    def __init__(self, tokens: Sequence[str], name: str = "vocabulary") -> None:
         self.name = name
         self.tokens = tuple(tokens)
         self.ids = {token: index for index, token in enumerate(self.tokens)}
@@ -121,7 +121,7 @@ class Tokenizer:
     Raises InputError for a vocabulary entry too long for tensorflow-text.
     """
 
-    def __init__(self, vocabulary: Vocabulary, do_lower_case: bool = True):
+    def __init__(self, vocabulary: Vocabulary, do_lower_case: bool = True) -> None:
         self.vocabulary = vocabulary
         self.do_lower_case = do_lower_case
         self._word_pieces = tf_text.FastWordpieceTokenizer(

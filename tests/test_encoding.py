@@ -156,13 +156,13 @@ def test_what_is_told_is_of_the_whole_set_before_truncation(tokenizer, tmp_path)
     ],
 )
 def test_the_length_that_would_cut_none_is_told(max_seq_length, cuts, advice):
-    lines = encoding.tell_lengths(np.array([5] * 196 + [20, 20, 20, 40]), max_seq_length, positions=512)
+    lines = encoding.describe_lengths(np.array([5] * 196 + [20, 20, 20, 40]), max_seq_length, positions=512)
     assert lines[0].endswith(f"longest 40; max_seq_length {max_seq_length} cuts {cuts}%")
     assert lines[1:] == ([advice] if advice else [])
 
 
 def test_no_length_is_advised_that_the_model_does_not_have():
-    lines = encoding.tell_lengths(np.array([5] * 190 + [600] * 10), 64, positions=512)
+    lines = encoding.describe_lengths(np.array([5] * 190 + [600] * 10), 64, positions=512)
     assert lines[1:] == ["  `max_seq_length`=512, all that the model has, would cut 5.0%."]
 
 
@@ -193,13 +193,13 @@ def test_the_log_has_the_lines_of_the_original(tokenizer, tmp_path, caplog, monk
     ]
 
 
-@pytest.mark.parametrize(("shown", "count"), [(None, 5), (0, 0), (3, 3), (20, 12)])
-def test_the_verbose_log_has_all_lines_of_the_original(tokenizer, tmp_path, caplog, monkeypatch, shown, count):
+@pytest.mark.parametrize(("logged", "count"), [(None, 5), (0, 0), (3, 3), (20, 12)])
+def test_the_verbose_log_has_all_lines_of_the_original(tokenizer, tmp_path, caplog, monkeypatch, logged, count):
     monkeypatch.setattr(rows, "BATCH", 2)
     examples = [InputExample(f"dev-{i}", "a bx", "c", "yes") for i in range(12)]
     built = ClassificationRows(examples, LABELS, tokenizer, 8)
     with caplog.at_level(logging.INFO, logger="bert"):
-        rows.write(str(tmp_path / "out"), built, shown=shown, verbose=True)
+        rows.write(str(tmp_path / "out"), built, logged=logged, verbose=True)
     assert caplog.messages.count("*** Example ***") == count
     assert [line for line in caplog.messages if line.startswith("guid")] == [f"guid: dev-{i}" for i in range(count)]
     if count:

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from bert.masking import KEEP, MaskSampler, below, shuffle, shuffled_start
+from bert.masking import KEEP, MaskSampler, random_below, shuffle, shuffled_start
 
 MASK, WORDS = 4, list(range(100, 200))
 
@@ -24,7 +24,7 @@ def test_shuffle_is_that_of_the_random_module(count):
 def test_below_draws_as_randint(count):
     reference, rng = random.Random(7), random.Random(7)
     for _ in range(50):
-        assert below(rng.getrandbits, count) == reference.randint(0, count - 1)
+        assert random_below(rng.getrandbits, count) == reference.randint(0, count - 1)
     assert rng.getstate() == reference.getstate()
 
 

@@ -77,7 +77,7 @@ class Run:
         bert = numpy_bert.Bert(numpy_bert.read_variables(state), heads=2)
         sequence, _ = bert.encode(built.features(0, len(built)))
         logits = sequence @ bert.v["output_weights"].T + bert.v["output_bias"]  # [W, S, C]
-        return np.concatenate([logits[window, built.places(window)] for window in range(len(built))])
+        return np.concatenate([logits[window, built.positions(window)] for window in range(len(built))])
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_a_word_that_vanishes_is_unknown_to_the_model(tmp_path, tokenizer):
     unknown = "[UNK]"
     expected = ["[CLS]", unknown, "jim", unknown, "hen", "##son", unknown, unknown, unknown, "[SEP]", "[PAD]", "[PAD]"]
     assert names == expected
-    assert built.places(0).tolist() == [1, 2, 3, 4, 6, 7, 8]
+    assert built.positions(0).tolist() == [1, 2, 3, 4, 6, 7, 8]
     assert features["label_weights"][0].sum() == 7
 
 
@@ -98,7 +98,7 @@ def test_each_word_counts_once_where_it_has_most_context(tmp_path, tokenizer, ma
 def test_a_word_has_a_quarter_of_a_window_around_it(tmp_path, tokenizer):
     """Or all there is."""
     built = build(tmp_path, tokenizer, "jim O\n" * 1000, 42)
-    places = np.concatenate([built.places(window) - 1 for window in range(len(built))])
+    places = np.concatenate([built.positions(window) - 1 for window in range(len(built))])
     left, right = places, 39 - places
     whole_left, whole_right = np.arange(1000), 999 - np.arange(1000)
     assert np.all((left >= 10) | (left == whole_left))
@@ -123,7 +123,7 @@ def test_a_file_without_tags_has_no_weights(tmp_path, tokenizer):
     text = conll.read(str(tmp_path / "test.txt"), tags_required=False)
     built = windows.build(text, LABELS, tokenizer, 8)
     assert not built.features(0, 1)["label_weights"].any()
-    assert built.places(0).tolist() == [1, 2]
+    assert built.positions(0).tolist() == [1, 2]
 
 
 def test_what_is_told(tmp_path, tokenizer):

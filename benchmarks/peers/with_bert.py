@@ -111,7 +111,7 @@ def change_model(options):
     def tensorflow_dropout(self, x, seed=None):
         if seed is None or self.rate == 0.0:
             return x
-        own_seed = tf.random.experimental.stateless_fold_in(seed, self.place)
+        own_seed = tf.random.experimental.stateless_fold_in(seed, self.path_hash)
         return tf.nn.experimental.stateless_dropout(x, self.rate, seed=own_seed)
 
     if options.get("gelu") == "plain":

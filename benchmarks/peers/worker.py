@@ -62,9 +62,9 @@ class Rows:
         count = len(loaded["input_ids"])
         self.order = np.random.default_rng(seed).permutation(count // batch_size * batch_size)
         self.columns = {name: loaded[name][self.order] for name in loaded.files}
-        self.batch_size, self.place = batch_size, 0
+        self.batch_size, self.first = batch_size, 0
 
     def next(self):
-        batch = {name: column[self.place : self.place + self.batch_size] for name, column in self.columns.items()}
-        self.place = (self.place + self.batch_size) % len(self.order)
+        batch = {name: column[self.first : self.first + self.batch_size] for name, column in self.columns.items()}
+        self.first = (self.first + self.batch_size) % len(self.order)
         return batch

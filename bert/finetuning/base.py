@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Generic, SupportsFloat, TypeVar
 
 from bert.config import BertConfig
 from bert.flags import FineTuningFlags
@@ -12,8 +12,10 @@ from bert.records.rows import Rows
 from bert.tokenization import Tokenizer
 from bert.training.outputs import Outputs
 
+AnyReport = TypeVar("AnyReport", bound=Report)  # what a kind judges with
 
-class FineTuning(abc.ABC):
+
+class FineTuning(abc.ABC, Generic[AnyReport]):
     """One kind of fine-tuning, with the files and settings of one run.
 
     A split is "train", "dev" or "test", and only those of `settings.splits` are asked for. Constructing reads the
@@ -38,7 +40,7 @@ class FineTuning(abc.ABC):
         "test": "predict.tf_record",
     }
 
-    def __init__(self, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer):
+    def __init__(self, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer) -> None:
         self.settings, self.config, self.tokenizer = settings, config, tokenizer
 
     def texts(self) -> Iterable[str]:
@@ -75,18 +77,18 @@ class FineTuning(abc.ABC):
         """What a report of the dev set holds."""
 
     @abc.abstractmethod
-    def judge(self, split: str, outputs: Outputs) -> Report | None:
+    def judge(self, split: str, outputs: Outputs) -> AnyReport | None:
         """Compares the model's outputs for the rows of a split with what is right; None where the files do not say."""
 
     def results(
-        self, name: str, report: Report, means: Mapping[str, object], losses: Sequence[Measure]
+        self, name: str, report: AnyReport, means: Mapping[str, SupportsFloat], losses: Sequence[Measure]
     ) -> tuple[dict, dict]:
         """The lines of NAME_results.txt: two parts, sorted each. `means` are those of an evaluation, if there was one,
         and `global_step`; `losses` are the terms that training minimises."""
         measures = {f"{name}_{key}": value for key, value in report.measures.items()}
         return {"global_step": means["global_step"], **measures}, {}
 
-    def headline(self, report: Report) -> str:
+    def headline(self, report: AnyReport) -> str:
         """The closing line of an evaluation."""
         return ", ".join(f"{name} {value:.4f}" for name, value in report.measures.items())
 

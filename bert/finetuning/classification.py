@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from bert.errors import InputError
 from bert.finetuning.base import FineTuning
 from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel
-from bert.measures import Measure, Report
+from bert.measures import Measure
 from bert.options.classification import ClassificationOptions
 from bert.tasks import (
     InputExample,
@@ -20,6 +21,7 @@ from bert.tasks import (
     encoding,
     labels_file,
     predictions,
+    reports,
     submission,
     table,
     task_files,
@@ -28,7 +30,7 @@ from bert.tokenization import Tokenizer
 from bert.training.outputs import Outputs
 
 
-class Classification(FineTuning):
+class Classification(FineTuning[reports.Report]):
     """A task of `bert.tasks`; what depends on the kind of its labels is the label kind's to say."""
 
     command = "run_classifier"
@@ -36,10 +38,11 @@ class Classification(FineTuning):
 
     def __init__(
         self, options: ClassificationOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer
-    ):
+    ) -> None:
         super().__init__(settings, config, tokenizer)
         self.options = options
         self.task = open_task(options)
+        self.name = self.task.name
         folder = model_folder(settings)
         self.task.prepare(options.data_dir, folder, settings.splits)
         if folder != settings.output_dir:  # what lies in the output folder itself is compared by its owner
@@ -53,10 +56,6 @@ class Classification(FineTuning):
         self._class_weights = class_weights.read(
             options.class_weights, self.label_kind, self.labels_in_order, self._labels_of("train")
         )
-
-    @property
-    def name(self) -> str:
-        return self.task.name
 
     def texts(self) -> Iterator[str]:
         return (example.text_a for part in self.examples.values() for example in part)
@@ -93,7 +92,7 @@ class Classification(FineTuning):
     def measures(self) -> Sequence[Measure]:
         return self.label_kind.measures(self.labels_in_order)
 
-    def judge(self, split: str, outputs: Outputs) -> Report | None:
+    def judge(self, split: str, outputs: Outputs) -> reports.Report | None:
         if split == "test":  # a test set's labels are not read
             return None
         probabilities = self._probabilities(outputs)
@@ -102,7 +101,7 @@ class Classification(FineTuning):
         return self.label_kind.report(label_ids, probabilities, self.labels_in_order)
 
     def results(
-        self, name: str, report: Report, means: Mapping[str, object], losses: Sequence[Measure]
+        self, name: str, report: reports.Report, means: Mapping[str, SupportsFloat], losses: Sequence[Measure]
     ) -> tuple[dict, dict]:
         """The original's four lines first (docs/parity.md 3), with the first measure in the place of its accuracy."""
         first, *others = report.measures
@@ -114,7 +113,7 @@ class Classification(FineTuning):
         }
         return originals, {f"{name}_{other}": np.float32(report.measures[other]) for other in others}
 
-    def headline(self, report: Report) -> str:
+    def headline(self, report: reports.Report) -> str:
         return ", ".join(f"{name} {report.measures[name]:.4f}" for name in self._headline)
 
     def write_predictions(self, folder: str, outputs: Outputs) -> list[str]:

@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable, Mapping
+from typing import SupportsFloat
 
 from bert import distribution, files, reporting
 from bert.config import BertConfig
@@ -42,7 +43,8 @@ def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertCo
             run.train(trainer, settings, schedule, sets["train"], evaluation)
         if evaluation:
             means, report = run.evaluate(trainer, evaluation)
-            write_report(trainer, task, "eval", report, means)
+            if report:
+                write_report(trainer, task, "eval", report, means)
         if settings.do_predict:
             predict(trainer, task, sets["test"])
 
@@ -81,7 +83,9 @@ def predict(trainer: Trainer, task: FineTuning, record_set: RecordSet) -> None:
         write_report(trainer, task, task.test_name, report, {"global_step": trainer.step})
 
 
-def write_report(trainer: Trainer, task: FineTuning, name: str, report: Report, means: Mapping[str, object]) -> None:
+def write_report(
+    trainer: Trainer, task: FineTuning, name: str, report: Report, means: Mapping[str, SupportsFloat]
+) -> None:
     """Writes NAME_results.txt and NAME_report.json, and tells what is in them."""
     for line in report.table():
         logger.info("  %s", line)

@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, SupportsFloat
 
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.finetuning.base import FineTuning
 from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel, SpanModel
-from bert.measures import Measure, Report
+from bert.measures import Measure
 from bert.options.questions import QuestionOptions
 from bert.tasks.squad import answers, evaluation, examples, windows
 from bert.tokenization import Tokenizer
@@ -18,7 +18,7 @@ from bert.training.outputs import Outputs
 logger = logging.getLogger(__name__)
 
 
-class QuestionAnswering(FineTuning):
+class QuestionAnswering(FineTuning[evaluation.Report]):
     """Questions about documents, in SQuAD's files."""
 
     command = "run_squad"
@@ -27,7 +27,9 @@ class QuestionAnswering(FineTuning):
     # The original calls the records of the file to predict eval.tf_record (docs/parity.md 3).
     record_files: ClassVar = {"train": "train.tf_record", "dev": "dev.tf_record", "test": "eval.tf_record"}
 
-    def __init__(self, options: QuestionOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer):
+    def __init__(
+        self, options: QuestionOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer
+    ) -> None:
         super().__init__(settings, config, tokenizer)
         self.options = options
         if config.type_vocab_size < 2:
@@ -63,7 +65,7 @@ class QuestionAnswering(FineTuning):
     def measures(self) -> Sequence[Measure]:
         return evaluation.MEASURES
 
-    def judge(self, split: str, outputs: Outputs) -> Report | None:
+    def judge(self, split: str, outputs: Outputs) -> evaluation.Report | None:
         if not examples.has_references(self.examples[split]):
             logger.info("%s has no answers: nothing to evaluate.", self._file(split))
             return None
@@ -74,11 +76,11 @@ class QuestionAnswering(FineTuning):
         return evaluation.report(self.examples[split], texts, self.options.metric, odds, best_texts)
 
     def results(
-        self, name: str, report: Report, means: Mapping[str, object], losses: Sequence[Measure]
+        self, name: str, report: evaluation.Report, means: Mapping[str, SupportsFloat], losses: Sequence[Measure]
     ) -> tuple[dict, dict]:
         """The names of the official evaluation scripts."""
-        losses = {"loss": means["loss"]} if "loss" in means else {}
-        return {**report.official, **losses, "global_step": means["global_step"]}, {}
+        loss = {"loss": means["loss"]} if "loss" in means else {}
+        return {**report.official, **loss, "global_step": means["global_step"]}, {}
 
     def write_predictions(self, folder: str, outputs: Outputs) -> list[str]:
         """Writes predictions.json, nbest_predictions.json and, for SQuAD 2.0, null_odds.json."""

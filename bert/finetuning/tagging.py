@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from bert.errors import InputError
 from bert.finetuning.base import FineTuning
 from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel, TokenClassifier
-from bert.measures import Measure, Report
+from bert.measures import Measure
 from bert.options.tagging import TaggingOptions
 from bert.tasks.tagging import decoding, evaluation, schemes, windows
 from bert.tasks.tagging.conll import Tagging as TaggingTask
@@ -24,14 +25,16 @@ from bert.training.outputs import Outputs
 logger = logging.getLogger(__name__)
 
 
-class Tagging(FineTuning):
+class Tagging(FineTuning[evaluation.Report]):
     """Sentences of CoNLL-style files."""
 
     command = "run_tagger"
     unit = "training rows"
     name = "tagging"
 
-    def __init__(self, options: TaggingOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer):
+    def __init__(
+        self, options: TaggingOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer
+    ) -> None:
         super().__init__(settings, config, tokenizer)
         self.task = TaggingTask(options.token_column, options.tag_column, options.scheme)
         self.task.prepare(options.data_dir, settings.output_dir, settings.splits)
@@ -41,7 +44,7 @@ class Tagging(FineTuning):
             split: windows.build(text, self.task.labels, tokenizer, settings.max_seq_length)
             for split, text in texts.items()
         }
-        self._tell_scheme()
+        self._log_scheme()
 
     def texts(self) -> Iterator[str]:
         return (word for rows in self.windows.values() for word in rows.text.words)
@@ -68,17 +71,18 @@ class Tagging(FineTuning):
     def measures(self) -> Sequence[Measure]:
         return evaluation.measures(self.task.scheme)
 
-    def judge(self, split: str, outputs: Outputs) -> Report | None:
+    def judge(self, split: str, outputs: Outputs) -> evaluation.Report | None:
         rows = self.windows[split]
-        if rows.text.tags is None:
+        tags, label_ids = rows.text.tags, rows.label_ids
+        if tags is None or label_ids is None:
             logger.info("%s has no tags: nothing to evaluate.", rows.text.path)
             return None
         scores = rows.scores(outputs["logits"])
-        report = evaluation.evaluate(rows.text.tags, self._tags(split, scores), rows.text.splits, self.task.scheme)
-        return dataclasses.replace(report, loss=evaluation.cross_entropy(scores, rows.label_ids))
+        report = evaluation.evaluate(tags, self._tags(split, scores), rows.text.splits, self.task.scheme)
+        return dataclasses.replace(report, loss=evaluation.cross_entropy(scores, label_ids))
 
     def results(
-        self, name: str, report: Report, means: Mapping[str, object], losses: Sequence[Measure]
+        self, name: str, report: evaluation.Report, means: Mapping[str, SupportsFloat], losses: Sequence[Measure]
     ) -> tuple[dict, dict]:
         """The loss is the mean over words, not over batches."""
         results, _ = super().results(name, report, means, losses)
@@ -109,7 +113,7 @@ class Tagging(FineTuning):
             logger.warning("With `constrained_decoding` no sentence can have the tags %s.", ", ".join(unused))
         return order
 
-    def _tell_scheme(self) -> None:
+    def _log_scheme(self) -> None:
         """Logs the scheme, and what in the training file, if there is one, is against it."""
         labels, scheme = self.task.labels, self.task.scheme
         logger.info("%d labels, scheme %s.", len(labels), scheme)
@@ -120,6 +124,7 @@ class Tagging(FineTuning):
             return
         train = self.windows["train"]
         splits = train.text.splits
+        assert train.label_ids is not None  # only a test file may have no tags
         wrong = np.flatnonzero(~Order.of(labels, scheme).is_well_formed(train.label_ids, splits))
         if len(wrong):
             logger.warning(

@@ -1,6 +1,6 @@
 """What stands on the encoder, and what it learns: masked LM and next sentence, sequence classes, spans, tags."""
 
-from bert.heads.base import HeadedModel, Mean
+from bert.heads.base import HeadedModel, Mean, Tensors
 from bert.heads.pretraining import PretrainingModel
 from bert.heads.sequence import MultiLabelClassifier, Regressor, SequenceClassifier
 from bert.heads.span import SpanModel
@@ -14,5 +14,6 @@ __all__ = [
     "Regressor",
     "SequenceClassifier",
     "SpanModel",
+    "Tensors",
     "TokenClassifier",
 ]

@@ -12,14 +12,17 @@ A model is a Keras model with an empty name, so that its variables' paths are th
 sum and a weight, never a quotient: batches, devices and accumulated steps add up exactly.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from bert.config import BertConfig
 from bert.measures import Measure
-from bert.modeling import BertModel, initializer
+from bert.modeling import BertModel, Shape, initializer
+
+Tensors = Mapping[str, tf.Tensor]  # by name: the features of a batch, or what a model makes of them
 
 CLASSIFIER_STDDEV = 0.02  # a new head starts as the original's, whatever initializer_range says (docs/parity.md 9)
 CLASSIFIER_DROPOUT = 0.1  # as the original trains its classifiers, whatever the config's rates (docs/parity.md 9)
@@ -56,25 +59,27 @@ def correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 class ProjectedClasses(keras.layers.Layer):
     """x · Wᵀ + b with W [C, H], as the original's heads hold it: variables `output_weights`, `output_bias`."""
 
-    def __init__(self, classes: int, stddev: float, **kwargs):
+    def __init__(self, classes: int, stddev: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.classes, self.stddev = classes, stddev
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.output_weights = self.add_weight(
             shape=(self.classes, input_shape[-1]), initializer=initializer(self.stddev), name="output_weights"
         )
         self.output_bias = self.add_weight(shape=(self.classes,), initializer="zeros", name="output_bias")
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         return tf.nn.bias_add(tf.matmul(x, self.output_weights, transpose_b=True), self.output_bias)
 
 
 class HeadedModel(keras.Model):
     """What the models here share: an encoder and a config that goes into `.keras` files."""
 
-    def __init__(self, config: BertConfig | dict, name: str = "", **kwargs):
+    built: bool
+
+    def __init__(self, config: BertConfig | dict, name: str = "", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.config = config if isinstance(config, BertConfig) else BertConfig.from_dict(config)
         self.bert = BertModel(self.config)
@@ -89,10 +94,10 @@ class HeadedModel(keras.Model):
     def recompute(self, value: bool) -> None:
         self.bert.encoder.recompute = value
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"config": self.config.to_dict()}
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         if not self.built:
             self.bert.build()
             self.build_head()
@@ -102,25 +107,25 @@ class HeadedModel(keras.Model):
         """Creates the variables of what stands on the encoder."""
         raise NotImplementedError
 
-    def get_build_config(self):
+    def get_build_config(self) -> dict[str, Any]:
         return {}
 
-    def build_from_config(self, config):
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
         self.build()
 
-    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+    def loss_weights(self, batch: Tensors) -> dict[str, tf.Tensor]:
         """The weights of the loss terms, known before the model has run: each real row weighs 1."""
         return {loss.name: tf.reduce_sum(batch["is_real_example"]) for loss in self.declared_losses}
 
-    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+    def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         """What training minimises the sum of."""
         raise NotImplementedError
 
-    def evaluation_terms(self, batch, outputs) -> dict[str, Mean]:
+    def evaluation_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         """What an evaluation tells as the loss: the same, unless training weighs classes."""
         return self.loss_terms(batch, outputs)
 
-    def measures(self, batch, outputs) -> dict[str, Mean]:
+    def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         """What is shown beside the loss."""
         return {}
 
@@ -141,5 +146,7 @@ class HeadedModel(keras.Model):
         """The seed given, or where Keras's `fit` trains without one, the next of a generator."""
         return tf.cast(self.seed_generator.next(), tf.int32) if training and seed is None else seed
 
-    def encode(self, batch, positions=None, seed=None):
+    def encode(
+        self, batch: Tensors, positions: tf.Tensor | None = None, seed: tf.Tensor | None = None
+    ) -> dict[str, Any]:
         return self.bert(batch["input_ids"], batch["input_mask"], batch["segment_ids"], positions=positions, seed=seed)

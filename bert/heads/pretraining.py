@@ -1,60 +1,61 @@
 """Masked LM and next sentence, the two heads of pre-training (section 3.1)."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from bert.config import BertConfig
-from bert.heads.base import HeadedModel, Mean, ProjectedClasses, correct, cross_entropy, weighted
+from bert.heads.base import HeadedModel, Mean, ProjectedClasses, Tensors, correct, cross_entropy, weighted
 from bert.measures import Measure, loss
-from bert.modeling import Dense, LayerNormalization
+from bert.modeling import Dense, LayerNormalization, Shape
 
 
 class Transform(keras.layers.Layer):
     """The masked LM head's own projection before the vocabulary."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dense = Dense(config.hidden_size, config.initializer_range, config.activation, name="dense")
         self.normalization = LayerNormalization(config.layer_norm_epsilon, name="LayerNorm")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.dense.build(input_shape)
         self.normalization.build(input_shape)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.normalization(self.dense(x))
 
 
 class MaskedLanguageModel(keras.layers.Layer):
     """Scores of every WordPiece at a hidden position; the output matrix is the word embedding table."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
         self.transform = Transform(config, name="transform")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.transform.build(input_shape)
         self.output_bias = self.add_weight(shape=(self.config.vocab_size,), initializer="zeros", name="output_bias")
         self.built = True
 
-    def call(self, x, word_embeddings):
+    def call(self, x: tf.Tensor, word_embeddings: tf.Tensor) -> tf.Tensor:
         return tf.nn.bias_add(tf.matmul(self.transform(x), word_embeddings, transpose_b=True), self.output_bias)
 
 
 class PretrainingHeads(keras.layers.Layer):
     """The folder `cls` of a pre-training checkpoint: both heads."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.hidden_size = config.hidden_size
         self.masked_lm = MaskedLanguageModel(config, name="predictions")
         self.next_sentence = ProjectedClasses(2, config.initializer_range, name="seq_relationship")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.masked_lm.build((None, self.hidden_size))
         self.next_sentence.build((None, self.hidden_size))
         self.built = True
@@ -69,15 +70,15 @@ class PretrainingModel(HeadedModel):
         Measure("next_sentence_accuracy", short="nsp_acc"),
     )
 
-    def __init__(self, config: BertConfig | dict, **kwargs):
+    def __init__(self, config: BertConfig | dict, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.heads = PretrainingHeads(self.config, name="cls")
         self.build()
 
-    def build_head(self):
+    def build_head(self) -> None:
         self.heads.build()
 
-    def call(self, batch, training=False, seed=None):
+    def call(self, batch: Tensors, training: bool = False, seed: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Returns `masked_lm_logits` [B * P, V] and `next_sentence_logits` [B, 2]."""
         seed = self.dropout_seed(training, seed)
         masked = batch["masked_lm_positions"]  # [B, P]
@@ -94,10 +95,10 @@ class PretrainingModel(HeadedModel):
         masked_lm = loss("masked_lm_loss", math.log(self.config.vocab_size), short="mlm")
         return masked_lm, loss("next_sentence_loss", math.log(2), short="nsp")
 
-    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+    def loss_weights(self, batch: Tensors) -> dict[str, tf.Tensor]:
         return {**super().loss_weights(batch), "masked_lm_loss": tf.reduce_sum(self._targets(batch)[1])}
 
-    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+    def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         ids, weights, next_sentence, real = self._targets(batch)
         return {
             # 1e-5, or a batch without masked positions would divide by 0; with another, losses are not the original's
@@ -106,14 +107,14 @@ class PretrainingModel(HeadedModel):
             "next_sentence_loss": weighted(cross_entropy(outputs["next_sentence_logits"], next_sentence), real),
         }
 
-    def measures(self, batch, outputs) -> dict[str, Mean]:
+    def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         ids, weights, next_sentence, real = self._targets(batch)
         return {
             "masked_lm_accuracy": weighted(correct(outputs["masked_lm_logits"], ids), weights),
             "next_sentence_accuracy": weighted(correct(outputs["next_sentence_logits"], next_sentence), real),
         }
 
-    def _targets(self, batch):
+    def _targets(self, batch: Tensors) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         real = batch["is_real_example"]  # [B]
         weights = batch["masked_lm_weights"] * real[:, tf.newaxis]  # [B, P]
         ids = tf.reshape(batch["masked_lm_ids"], [-1])  # [B * P]

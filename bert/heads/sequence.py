@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -13,6 +14,7 @@ from bert.heads.base import (
     HeadedModel,
     Mean,
     ProjectedClasses,
+    Tensors,
     correct,
     cross_entropy,
     weighted,
@@ -24,17 +26,17 @@ from bert.modeling import Dropout
 class SequenceModel(HeadedModel):
     """What the three share: the pooled output, dropout, and a projection to `size` logits."""
 
-    def __init__(self, config: BertConfig | dict, size: int, **kwargs):
+    def __init__(self, config: BertConfig | dict, size: int, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.dropout = Dropout(CLASSIFIER_DROPOUT, name="classifier_dropout")
         self.projection = ProjectedClasses(size, CLASSIFIER_STDDEV, name="")  # variables at the root
         self.build()
 
-    def build_head(self):
+    def build_head(self) -> None:
         self.dropout.build((None, self.config.hidden_size))
         self.projection.build((None, self.config.hidden_size))
 
-    def call(self, batch, training=False, seed=None):
+    def call(self, batch: Tensors, training: bool = False, seed: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Returns `logits` float32 [B, size]."""
         seed = self.dropout_seed(training, seed)
         first = tf.zeros_like(batch["input_ids"][:, :1])  # [B, 1]
@@ -47,12 +49,14 @@ class ClassesModel(SequenceModel):
 
     declared_measures = (Measure("accuracy", short="acc"),)
 
-    def __init__(self, config: BertConfig | dict, classes: int, class_weights: Sequence[float] | None = None, **kwargs):
+    def __init__(
+        self, config: BertConfig | dict, classes: int, class_weights: Sequence[float] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(config, classes, **kwargs)
         self.classes = classes
         self.class_weights = None if class_weights is None else tuple(map(float, class_weights))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": self.classes, "class_weights": self.class_weights}
 
 
@@ -68,22 +72,22 @@ class SequenceClassifier(ClassesModel):
     def declared_losses(self) -> tuple[Measure, ...]:
         return (loss("cross_entropy", math.log(self.classes)),)
 
-    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+    def loss_weights(self, batch: Tensors) -> dict[str, tf.Tensor]:
         return {"cross_entropy": tf.reduce_sum(self._weights(batch))}
 
-    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+    def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         return {"cross_entropy": weighted(self._cross_entropies(batch, outputs), self._weights(batch))}
 
-    def evaluation_terms(self, batch, outputs) -> dict[str, Mean]:
+    def evaluation_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         return {"cross_entropy": weighted(self._cross_entropies(batch, outputs), batch["is_real_example"])}
 
-    def measures(self, batch, outputs) -> dict[str, Mean]:
+    def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         return {"accuracy": weighted(correct(outputs["logits"], batch["label_ids"][:, 0]), batch["is_real_example"])}
 
-    def _cross_entropies(self, batch, outputs) -> tf.Tensor:
+    def _cross_entropies(self, batch: Tensors, outputs: Tensors) -> tf.Tensor:
         return cross_entropy(outputs["logits"], batch["label_ids"][:, 0])  # [B]
 
-    def _weights(self, batch) -> tf.Tensor:
+    def _weights(self, batch: Tensors) -> tf.Tensor:
         """What each row weighs in the loss, [B]."""
         if self.class_weights is None:
             return batch["is_real_example"]
@@ -102,18 +106,18 @@ class MultiLabelClassifier(ClassesModel):
     def declared_losses(self) -> tuple[Measure, ...]:
         return (loss("binary_cross_entropy", math.log(2)),)
 
-    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+    def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         return self._terms(batch, outputs, tf.constant(self.class_weights or 1.0))
 
-    def evaluation_terms(self, batch, outputs) -> dict[str, Mean]:
+    def evaluation_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         return self._terms(batch, outputs, tf.constant(1.0))
 
-    def _terms(self, batch, outputs, class_weights: tf.Tensor) -> dict[str, Mean]:
+    def _terms(self, batch: Tensors, outputs: Tensors, class_weights: tf.Tensor) -> dict[str, Mean]:
         labels = tf.cast(batch["label_ids"], tf.float32)
         losses = tf.nn.weighted_cross_entropy_with_logits(labels, outputs["logits"], class_weights)  # [B, C]
         return {"binary_cross_entropy": weighted(tf.reduce_mean(losses, axis=1), batch["is_real_example"])}
 
-    def measures(self, batch, outputs) -> dict[str, Mean]:
+    def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         """`accuracy`: the share of rows with all classes right."""
         right = tf.equal(outputs["logits"] > 0, batch["label_ids"] > 0)  # [B, C]
         return {"accuracy": weighted(tf.reduce_all(right, axis=1), batch["is_real_example"])}
@@ -123,7 +127,7 @@ class MultiLabelClassifier(ClassesModel):
 class Regressor(SequenceModel):
     """A number per sequence: batch features of `records.REGRESSION`; the loss is the squared error."""
 
-    def __init__(self, config: BertConfig | dict, label_variance: float = math.nan, **kwargs):
+    def __init__(self, config: BertConfig | dict, label_variance: float = math.nan, **kwargs: Any) -> None:
         super().__init__(config, 1, **kwargs)
         self.label_variance = label_variance
 
@@ -132,9 +136,9 @@ class Regressor(SequenceModel):
         """A guess is the mean of the labels, and its loss their variance."""
         return (loss("squared_error", None if math.isnan(self.label_variance) else self.label_variance),)
 
-    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+    def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         errors = tf.math.squared_difference(outputs["logits"], batch["label_ids"])[:, 0]  # [B]
         return {"squared_error": weighted(errors, batch["is_real_example"])}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_variance": self.label_variance}

@@ -1,28 +1,39 @@
 """Where an answer starts and ends (figure 4, c)."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from bert.config import BertConfig
-from bert.heads.base import CLASSIFIER_STDDEV, HeadedModel, Mean, ProjectedClasses, correct, cross_entropy, weighted
+from bert.heads.base import (
+    CLASSIFIER_STDDEV,
+    HeadedModel,
+    Mean,
+    ProjectedClasses,
+    Tensors,
+    correct,
+    cross_entropy,
+    weighted,
+)
 from bert.measures import Measure, loss
+from bert.modeling import Shape
 
 
 class SpanHeads(keras.layers.Layer):
     """The folder `cls` of a question answering checkpoint: scores of a start and of an end, at every position."""
 
-    def __init__(self, config: BertConfig, **kwargs):
+    def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.hidden_size = config.hidden_size
         self.squad = ProjectedClasses(2, CLASSIFIER_STDDEV, name="squad")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.squad.build((None, self.hidden_size))
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> list[tf.Tensor]:
         shape = tf.shape(x)  # [B, S, H]
         logits = tf.reshape(self.squad(tf.reshape(x, [-1, self.hidden_size])), [shape[0], shape[1], 2])
         return tf.unstack(logits, axis=-1)
@@ -34,16 +45,16 @@ class SpanModel(HeadedModel):
 
     declared_measures = (Measure("exact_spans"),)
 
-    def __init__(self, config: BertConfig | dict, **kwargs):
+    def __init__(self, config: BertConfig | dict, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
         self.heads = SpanHeads(self.config, name="cls")
         self.build()
 
-    def build_head(self):
+    def build_head(self) -> None:
         self.heads.build()
 
-    def call(self, batch, training=False, seed=None):
+    def call(self, batch: Tensors, training: bool = False, seed: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Returns `start_logits` and `end_logits`, float32 [B, S]."""
         sequence = self.encode(batch, seed=self.dropout_seed(training, seed))["sequence_output"]
         start, end = self.heads(sequence)
@@ -53,13 +64,13 @@ class SpanModel(HeadedModel):
     def declared_losses(self) -> tuple[Measure, ...]:
         return (loss("span_loss", math.log(self.config.max_position_embeddings)),)
 
-    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+    def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         # Like the original's, the softmax runs over all positions the batch has, padding and question among them.
         start = cross_entropy(outputs["start_logits"], batch["start_positions"][:, 0])
         end = cross_entropy(outputs["end_logits"], batch["end_positions"][:, 0])
         return {"span_loss": weighted((start + end) / 2.0, batch["is_real_example"])}
 
-    def measures(self, batch, outputs) -> dict[str, Mean]:
+    def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         start = correct(outputs["start_logits"], batch["start_positions"][:, 0])
         end = correct(outputs["end_logits"], batch["end_positions"][:, 0])
         return {"exact_spans": weighted(start * end, batch["is_real_example"])}

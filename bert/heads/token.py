@@ -1,6 +1,7 @@
 """One class per word (figure 4, d)."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,6 +13,7 @@ from bert.heads.base import (
     HeadedModel,
     Mean,
     ProjectedClasses,
+    Tensors,
     correct,
     cross_entropy,
     weighted,
@@ -26,7 +28,7 @@ class TokenClassifier(HeadedModel):
 
     declared_measures = (Measure("token_accuracy"),)
 
-    def __init__(self, config: BertConfig | dict, classes: int, **kwargs):
+    def __init__(self, config: BertConfig | dict, classes: int, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
         self.classes = classes
@@ -34,11 +36,11 @@ class TokenClassifier(HeadedModel):
         self.projection = ProjectedClasses(classes, CLASSIFIER_STDDEV, name="")  # variables at the root
         self.build()
 
-    def build_head(self):
+    def build_head(self) -> None:
         self.dropout.build((None, None, self.config.hidden_size))
         self.projection.build((None, self.config.hidden_size))
 
-    def call(self, batch, training=False, seed=None):
+    def call(self, batch: Tensors, training: bool = False, seed: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Returns `logits`, float32 [B, S, C]."""
         seed = self.dropout_seed(training, seed)
         sequence = self.dropout(self.encode(batch, seed=seed)["sequence_output"], seed=seed)  # [B, S, H]
@@ -50,18 +52,18 @@ class TokenClassifier(HeadedModel):
     def declared_losses(self) -> tuple[Measure, ...]:
         return (loss("cross_entropy", math.log(self.classes)),)
 
-    def loss_weights(self, batch) -> dict[str, tf.Tensor]:
+    def loss_weights(self, batch: Tensors) -> dict[str, tf.Tensor]:
         return {"cross_entropy": tf.reduce_sum(self._weights(batch))}
 
-    def loss_terms(self, batch, outputs) -> dict[str, Mean]:
+    def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         return {"cross_entropy": weighted(cross_entropy(outputs["logits"], batch["label_ids"]), self._weights(batch))}
 
-    def measures(self, batch, outputs) -> dict[str, Mean]:
+    def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         return {"token_accuracy": weighted(correct(outputs["logits"], batch["label_ids"]), self._weights(batch))}
 
-    def _weights(self, batch) -> tf.Tensor:
+    def _weights(self, batch: Tensors) -> tf.Tensor:
         """1.0 where a word is predicted, [B, S]; a row that only fills the batch has none."""
         return tf.cast(batch["label_weights"], tf.float32) * batch["is_real_example"][:, tf.newaxis]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": self.classes}

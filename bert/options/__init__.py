@@ -7,9 +7,16 @@ and the command line shows it as the flag that it is.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
-Options = TypeVar("Options")
+
+class Dataclass(Protocol):
+    """An object of a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field]]
+
+
+Options = TypeVar("Options", bound=Dataclass)
 
 
 def option(default: Any, help: str, choices: Sequence[str] = ()) -> Any:
@@ -26,6 +33,6 @@ def is_required(field: dataclasses.Field) -> bool:
     return field.default is dataclasses.MISSING
 
 
-def part(settings: object, kind: type[Options]) -> Options:
+def part(settings: Dataclass, kind: type[Options]) -> Options:
     """Those options of `settings` that `kind` has, as an object of that class alone."""
-    return kind(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
+    return kind(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(kind)})

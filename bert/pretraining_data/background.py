@@ -27,7 +27,7 @@ from bert.records.kinds import PRETRAINING
 from bert.records.serialization import serialize
 
 _PIPE_BYTES = 1 << 20  # where the system allows it: a batch of plans fits, and nobody waits for the other to read
-_PLACES_PER_BATCH = 1 << 17  # 1024 sequences of 128
+_POSITIONS_PER_BATCH = 1 << 17  # 1024 sequences of 128
 
 
 @contextlib.contextmanager
@@ -50,13 +50,15 @@ def record_maker(beside: str, cls_id: int, sep_id: int, max_seq_length: int) -> 
             pipesize=_PIPE_BYTES,
             start_new_session=True,  # Ctrl-C is the first process's to answer
         )
+        pipe = process.stdin
+        assert pipe is not None  # subprocess.PIPE made one
         try:
-            yield RecordMaker(process, file, beside)
+            yield RecordMaker(process, pipe, file, beside)
         finally:
             process.kill()
             process.wait()
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
+                pipe.close()
 
 
 class RecordMaker:
@@ -65,8 +67,8 @@ class RecordMaker:
     Every method raises OSError where the records could not be held, and InputError when the process was killed.
     """
 
-    def __init__(self, process: subprocess.Popen, file: IO[bytes], beside: str):
-        self._process, self._file, self._beside = process, file, beside
+    def __init__(self, process: subprocess.Popen, pipe: IO[bytes], file: IO[bytes], beside: str) -> None:
+        self._process, self._pipe, self._file, self._beside = process, pipe, file, beside
         self._ends = array("Q")  # record i is the bytes from ends[i] up to ends[i + 1]
 
     def add_tokens(self, ids: np.ndarray) -> None:
@@ -97,8 +99,8 @@ class RecordMaker:
 
     def _send(self, values: np.ndarray | None) -> None:
         try:
-            pickle.dump(values, self._process.stdin, protocol=5)
-            self._process.stdin.flush()
+            pickle.dump(values, self._pipe, protocol=5)
+            self._pipe.flush()
         except BrokenPipeError:
             self._check(self._process.wait())
             raise
@@ -125,12 +127,12 @@ def main() -> None:
         for ids in _received(source):
             tokens.frombytes(ids.tobytes())
         reader = PlanReader(np.frombuffer(tokens, np.int32), cls_id, sep_id, max_seq_length)
-        _make_records(_received(source), reader, max(1, _PLACES_PER_BATCH // max_seq_length), target)
+        _make_records(_received(source), reader, max(1, _POSITIONS_PER_BATCH // max_seq_length), target)
         target.flush()
     except (EOFError, pickle.UnpicklingError):  # the first process is gone
         os._exit(1)
     except OSError as error:
-        os._exit(error.errno)
+        os._exit(error.errno or 1)
 
 
 def _received(source: IO[bytes]) -> Iterator[np.ndarray]:

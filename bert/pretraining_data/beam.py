@@ -51,10 +51,10 @@ def create(
     pattern = f"{escaped}-*-of-*{extension}"
     if present := files.matching(pattern):
         raise InputError(f"`output_file`: {present[0]} is there already: remove the shards or name another output")
-    vocabulary = Vocabulary.from_file(options.vocab_file)  # a bad one is told here, not by a worker
+    vocabulary = Vocabulary.from_file(options.vocab_file)  # a bad one is an error here, not by a worker
     groups = list(enumerate(group_files(input_paths, options)))
     counts_path = f"{stem}.counts.json"
-    with _told_in_one_line(), beam.Pipeline(options=_pipeline_options(runner, beam_options)) as pipeline:
+    with _errors_in_one_line(), beam.Pipeline(options=_pipeline_options(runner, beam_options)) as pipeline:
         blocks = (
             pipeline
             | "Files" >> beam.Create(groups)
@@ -80,7 +80,7 @@ def create(
 
 
 @contextlib.contextmanager
-def _told_in_one_line() -> Iterator[None]:
+def _errors_in_one_line() -> Iterator[None]:
     """Beam wraps a worker's error into a RuntimeError with traceback and all; this finds bad input in it."""
     try:
         yield
@@ -113,10 +113,10 @@ def _describe(paths: Sequence[str], counts: Counts, values: dict) -> Counts:
 class _ReadBlocks(beam.DoFn):
     """(group number, file names) -> blocks, and the documents seen before in the group."""
 
-    def __init__(self, options: Options):
+    def __init__(self, options: Options) -> None:
         self._options = options
 
-    def process(self, element: tuple[int, list[str]]) -> Iterator[Block]:
+    def process(self, element: tuple[int, list[str]]) -> Iterator[Block | beam.pvalue.TaggedOutput]:
         group, paths = element
         duplicates = DuplicateCounter()
         yield from read_blocks(group, duplicates.watch(read_sentences(paths, self._options)), self._options)
@@ -126,13 +126,13 @@ class _ReadBlocks(beam.DoFn):
 class _MakeRecords(beam.DoFn):
     """Block -> serialized records and their counts."""
 
-    def __init__(self, options: Options):
+    def __init__(self, options: Options) -> None:
         self._options = options
 
     def setup(self) -> None:
         self._maker = BlockMaker(self._options)
 
-    def process(self, block: Block) -> Iterator[bytes]:
+    def process(self, block: Block) -> Iterator[bytes | beam.pvalue.TaggedOutput]:
         for records, counts in self._maker.records(block):
             yield from records
             yield beam.pvalue.TaggedOutput(_COUNTS, counts)

@@ -99,7 +99,7 @@ def _runs_of_documents(sentences: Iterable[str], block_bytes: int) -> Iterator[t
 class BlockMaker:
     """Makes the records of one block after the other; the vocabulary and the tokenizer are loaded once."""
 
-    def __init__(self, options: Options):
+    def __init__(self, options: Options) -> None:
         self.options = options
         self.vocabulary = Vocabulary.from_file(options.vocab_file)
         tokenizer = Tokenizer(self.vocabulary, options.do_lower_case)
@@ -118,9 +118,9 @@ class BlockMaker:
             sampler = InstanceSampler(corpus, self.vocabulary, self.options, self._random(block, f"{repetition}"))
             for index in range(corpus.num_documents):
                 sampler.sample(index, plans)
-        order = array("Q", range(len(plans) // width))
-        shuffle(order, self._random(block, "order").getrandbits)
-        table, order = np.frombuffer(plans, np.uint64).reshape(-1, width), np.frombuffer(order, np.uint64)
+        numbers = array("Q", range(len(plans) // width))
+        shuffle(numbers, self._random(block, "order").getrandbits)
+        table, order = np.frombuffer(plans, np.uint64).reshape(-1, width), np.frombuffer(numbers, np.uint64)
         reader = PlanReader(corpus.tokens, self.vocabulary.cls_id, self.vocabulary.sep_id, self.options.max_seq_length)
         counts = Counts.of_corpus(corpus, self.vocabulary)
         for start in range(0, len(order), _INSTANCES_PER_BATCH):

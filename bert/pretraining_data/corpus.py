@@ -108,7 +108,7 @@ class DuplicateCounter:
     none is missed before the table fills (millions of documents), after which the count is a lower bound.
     """
 
-    def __init__(self, advance: Callable[[int], None] | None = None):
+    def __init__(self, advance: Callable[[int], None] | None = None) -> None:
         """`advance` is told the bytes of each sentence that passes."""
         self.count = 0
         self._advance = advance

@@ -10,7 +10,7 @@ from bert.pretraining_data.options import Options
 from bert.pretraining_data.report import Counts
 from bert.tokenization import Vocabulary
 
-_NAMES_SHOWN = 10
+_NAMES_LISTED = 10
 
 
 def side_car_values(
@@ -44,6 +44,6 @@ def _inputs(paths: Sequence[str]) -> dict:
     return {
         "files": len(paths),
         "bytes": sum(sizes),
-        "first": list(paths[:_NAMES_SHOWN]),
+        "first": list(paths[:_NAMES_LISTED]),
         "sha256_of_names_and_sizes": hashlib.sha256(listing.encode("utf-8", "surrogatepass")).hexdigest(),
     }

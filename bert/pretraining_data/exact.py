@@ -32,7 +32,7 @@ from bert.tokenization import Tokenizer, Vocabulary
 logger = logging.getLogger(__name__)
 
 _INSTANCES_PER_BATCH = 2048
-_EXAMPLES_SHOWN = 3
+_EXAMPLES_LOGGED = 3
 
 
 def create(input_paths: Sequence[str], output_paths: Sequence[str], options: Options) -> Counts:
@@ -124,7 +124,7 @@ def _write(maker: RecordMaker, order: array, vocabulary: Vocabulary, output_path
     logger.info("*** Writing to output files ***")
     for path in output_paths:
         logger.info("  %s", path)
-    for record in maker.framed(order[:_EXAMPLES_SHOWN]):
+    for record in maker.framed(order[:_EXAMPLES_LOGGED]):
         log_example(values_of(unframe(record)), vocabulary)
     with contextlib.ExitStack() as stack, Progress("Writing", len(order), "instances") as progress:
         temporary = [stack.enter_context(files.replaced(path)) for path in output_paths]

@@ -7,7 +7,7 @@ import random
 from array import array
 from bisect import bisect_left
 
-from bert.masking import MaskSampler, below, shuffle
+from bert.masking import MaskSampler, random_below, shuffle
 from bert.pretraining_data.corpus import Corpus
 from bert.pretraining_data.options import Options
 from bert.pretraining_data.plans import NOTHING
@@ -26,7 +26,7 @@ class InstanceSampler:
       rng: the stream of random numbers. Making the sampler draws the order of the documents from it.
     """
 
-    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, options: Options, rng: random.Random):
+    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, options: Options, rng: random.Random) -> None:
         self._sentences, self._documents, self._continues = corpus.sentences, corpus.documents, corpus.continues
         self._options = options
         self._random, self._getrandbits = rng.random, rng.getrandbits
@@ -53,7 +53,7 @@ class InstanceSampler:
             stop = min(bisect_left(bounds, bounds[start] + target, start + 1), last)
             a_stop = start + 1
             if stop - start >= 2:
-                a_stop += below(self._getrandbits, stop - start - 1)
+                a_stop += random_below(self._getrandbits, stop - start - 1)
             a = bounds[start], bounds[a_stop]
             is_random_next = stop - start == 1 or self._random() < 0.5
             if is_random_next:
@@ -71,19 +71,19 @@ class InstanceSampler:
         """Pieces to aim at, once a document: mostly all there is room for, at times fewer (docs/parity.md 6.5)."""
         room = self._options.max_seq_length - 3
         if self._random() < self._options.short_seq_prob:
-            return 2 + below(self._getrandbits, room - 1)
+            return 2 + random_below(self._getrandbits, room - 1)
         return room
 
     def _random_next(self, index: int, target: int) -> tuple[int, int]:
         """Where sentences of `target` pieces lie in another document (its own, when ten draws find no other)."""
         getrandbits, documents, sentences = self._getrandbits, self._documents, self._sentences
         for _ in range(_RANDOM_DOCUMENT_TRIES):
-            other = below(getrandbits, len(self._order))
+            other = random_below(getrandbits, len(self._order))
             if other != index:
                 break
         document = self._order[other]
         first, last = documents[document], documents[document + 1]
-        start = first + below(getrandbits, last - first)
+        start = first + random_below(getrandbits, last - first)
         return sentences[start], sentences[bisect_left(sentences, sentences[start] + target, start + 1, last)]
 
     def _truncate(self, a_from: int, a_to: int, b_from: int, b_to: int) -> tuple[int, int, int, int]:

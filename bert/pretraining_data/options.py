@@ -47,7 +47,7 @@ class Options:
         "Memory grows with it.",
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not _MIN_SEQ_LENGTH <= self.max_seq_length <= _MAX_SEQ_LENGTH:
             raise InputError(
                 f"`max_seq_length` is {self.max_seq_length}, expected {_MIN_SEQ_LENGTH} or more: "

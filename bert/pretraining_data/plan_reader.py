@@ -16,7 +16,7 @@ class PlanReader:
       max_seq_length: S.
     """
 
-    def __init__(self, tokens: np.ndarray, cls_id: int, sep_id: int, max_seq_length: int):
+    def __init__(self, tokens: np.ndarray, cls_id: int, sep_id: int, max_seq_length: int) -> None:
         self._tokens = tokens
         self._cls_id, self._sep_id = cls_id, sep_id
         self._max_seq_length = max_seq_length
@@ -32,10 +32,10 @@ class PlanReader:
         # [CLS] stands before A, [SEP] between A and B
         positions = (pieces + 1 + (pieces >= pairs[:, A_STOP, None] - pairs[:, A_START, None])) * is_masked
         labels = np.take_along_axis(ids, positions, axis=1) * is_masked
-        shown = (masked & 0xFFFFFFFF).astype(np.int64)
-        shown = np.where(shown == KEEP, labels, shown)
+        replacements = (masked & 0xFFFFFFFF).astype(np.int64)
+        replacements = np.where(replacements == KEEP, labels, replacements)
         owners = np.broadcast_to(np.arange(len(plans))[:, None], positions.shape)
-        ids[owners[is_masked], positions[is_masked]] = shown[is_masked]
+        ids[owners[is_masked], positions[is_masked]] = replacements[is_masked]
         return {
             **rows,
             "masked_lm_positions": positions,

@@ -114,11 +114,11 @@ class Progress:
       unit: "MB", with amounts in bytes, or the name of the things counted.
     """
 
-    def __init__(self, title: str, total: int | None, unit: str = "MB"):
+    def __init__(self, title: str, total: int | None, unit: str = "MB") -> None:
         self._scale = 1_000_000 if unit == "MB" else 1
         self._progress = reporting.Progress(title, total and max(1, round(total / self._scale)), unit=unit)
         self._unit, self._total = unit, total
-        self._done = self._told = self._instances = 0
+        self._done = self._reported = self._instances = 0
         self._start = self._last = time.monotonic()
 
     def __enter__(self) -> "Progress":
@@ -132,17 +132,17 @@ class Progress:
         self._done += amount
         self._instances += instances
         if time.monotonic() - self._last >= _SECONDS_BETWEEN_UPDATES:
-            self._tell()
+            self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self._last = time.monotonic()
         seconds = self._last - self._start
         whole = self._done // self._scale
         values = {f"{self._unit}/s": round(self._done / self._scale / seconds, 1)}
         if self._instances:
             values["instances/s"] = round(self._instances / seconds)
-        self._progress.advance(whole - self._told, values)
-        self._told = whole
+        self._progress.advance(whole - self._reported, values)
+        self._reported = whole
 
 
 def log_example(values: Mapping[str, Sequence], vocabulary: Vocabulary) -> None:
@@ -156,6 +156,6 @@ def log_example(values: Mapping[str, Sequence], vocabulary: Vocabulary) -> None:
     logger.info("next sentence: %s", "random (1)" if values["next_sentence_labels"][0] else "actual (0)")
 
 
-def total_bytes(paths: list[str], sizes: list[int]) -> int | None:
+def total_bytes(paths: Sequence[str], sizes: Sequence[int]) -> int | None:
     """Bytes of text in the files; None if a compressed one hides it."""
     return None if any(os.path.splitext(path)[1] == ".gz" for path in paths) else sum(sizes)

@@ -30,7 +30,7 @@ class SentenceEncoder:
     Raises InputError when jieba is asked for and not installed.
     """
 
-    def __init__(self, tokenizer: Tokenizer, whole_words: bool = False, segmenter: str = "none"):
+    def __init__(self, tokenizer: Tokenizer, whole_words: bool = False, segmenter: str = "none") -> None:
         self._tokenizer = tokenizer
         self._segment = _segmenter(segmenter)
         tokens = tokenizer.vocabulary.tokens
@@ -42,6 +42,7 @@ class SentenceEncoder:
         if self._segment is None:
             ids, splits = self._tokenizer.encode(sentences)
             return ids, splits, None if self._is_inside is None else self._is_inside[ids]
+        assert self._is_inside is not None, "a segmenter groups characters into words, for whole words only"
         units = [list(chinese_units(sentence, self._segment)) for sentence in sentences]
         ids, splits = self._tokenizer.encode([text for sentence in units for text, _ in sentence])
         lengths = np.diff(splits)

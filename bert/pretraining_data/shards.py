@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from typing import IO
 
 from bert import files, sidecar
 from bert.errors import InputError
@@ -43,7 +44,7 @@ class ShardWriter:
     Raises InputError for shards that were not made with the same input and flags.
     """
 
-    def __init__(self, output_path: str, shard_size_mb: float, options: Options, input_paths: Sequence[str]):
+    def __init__(self, output_path: str, shard_size_mb: float, options: Options, input_paths: Sequence[str]) -> None:
         self._output_path = output_path
         self._limit = shard_size_mb * 1e6
         vocabulary = Vocabulary.from_file(options.vocab_file)
@@ -51,7 +52,8 @@ class ShardWriter:
         self._values["flags"]["shard_size_mb"] = shard_size_mb
         self.number = self.blocks = 0
         self.total, self.is_complete = Counts(), False
-        self._file, self._counts, self._blocks = None, Counts(), 0
+        self._file: IO[bytes] | None = None
+        self._counts, self._blocks = Counts(), 0
         self._path = ""
         self._shard = contextlib.ExitStack()  # the temporary file of the shard under way
         self._resume()
@@ -76,7 +78,7 @@ class ShardWriter:
     def append(self, block_path: str, counts: Counts) -> None:
         """Moves the records of the next block behind the others."""
         if self._file is not None and self._file.tell() >= self._limit:
-            self._end_shard(is_last=False)
+            self._end_shard(self._file, is_last=False)
         if self._file is None:
             self._begin_shard()
         with files.named(self._path), open(block_path, "rb") as block:
@@ -96,7 +98,7 @@ class ShardWriter:
     def finish(self) -> None:
         """Completes the last shard."""
         if self._file is not None:
-            self._end_shard(is_last=True)
+            self._end_shard(self._file, is_last=True)
 
     def _begin_shard(self) -> None:
         self._path = shard_path(self._output_path, self.number)

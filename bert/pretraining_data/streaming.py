@@ -32,6 +32,8 @@ from bert.records.frames import frame
 
 logger = logging.getLogger(__name__)
 
+Submit = Callable[[Block], concurrent.futures.Future[tuple[str, Counts]]]  # hands a block to a worker
+
 _KILLED = "a worker process was killed, perhaps for want of memory: try fewer `num_workers` or less `block_size_mb`"
 _BLOCKS_WAITING = 2  # a worker, so that none has to wait for the reader
 
@@ -96,9 +98,9 @@ def _work_folder(output_path: str) -> Iterator[str]:
         yield folder
 
 
-def _in_order(submit: Callable, blocks: Iterator[Block], ahead: int) -> Iterator[tuple[str, Counts]]:
+def _in_order(submit: Submit, blocks: Iterator[Block], ahead: int) -> Iterator[tuple[str, Counts]]:
     """Results in the order of the blocks, with at most `ahead` blocks under way: memory stays flat."""
-    waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+    waiting: collections.deque[concurrent.futures.Future[tuple[str, Counts]]] = collections.deque()
     for block in blocks:
         waiting.append(submit(block))
         if len(waiting) >= ahead:
@@ -108,7 +110,7 @@ def _in_order(submit: Callable, blocks: Iterator[Block], ahead: int) -> Iterator
 
 
 @contextlib.contextmanager
-def _workers(count: int, options: Options, folder: str) -> Iterator[Callable]:
+def _workers(count: int, options: Options, folder: str) -> Iterator[Submit]:
     """Gives a function that hands a block to a worker process and returns a future of (file, counts)."""
     # TensorFlow must not be running in a process that forks. The fork server imports it and never runs it, so the
     # workers share one import. Where there is no fork server (Windows) each imports it for itself.
@@ -142,7 +144,9 @@ def _start_worker() -> None:
 
 def _end_with_parent() -> None:
     """A main process that was killed cannot end its workers, so they end themselves."""
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # a worker has one
+    parent.join()
     os._exit(1)
 
 

@@ -55,7 +55,7 @@ def checksums(contents: Sequence[bytes]) -> list[bytes]:
 @functools.cache
 def _tables() -> tuple[np.ndarray, np.ndarray]:
     """What the low and the high half of the register become by 32 more bits of CRC-32C."""
-    table = np.arange(1 << 16, dtype=np.uint32)
+    table: np.ndarray = np.arange(1 << 16, dtype=np.uint32)
     for _ in range(16):
         table = (table >> 1) ^ np.where(table & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
     return table[table & 0xFFFF] ^ (table >> 16), table

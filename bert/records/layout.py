@@ -34,12 +34,12 @@ def lay_out(
     a_start, a_stop = (bound[:, None] for bound in a)  # [B, 1]
     b_start, b_stop = (a_stop, a_stop) if b is None else (bound[:, None] for bound in b)
     has_b = b is not None if is_pair is None else is_pair[:, None]
-    middle = a_stop - a_start + 1  # the place of the first [SEP]
-    end = middle + b_stop - b_start + has_b  # the place of the last [SEP], which is the first one without b
-    places = np.arange(max_seq_length, dtype=np.int32)
-    in_b, mask = places > middle.astype(np.int32), places <= end.astype(np.int32)  # [B, S]
-    index = np.where(in_b, b_start - middle - 1, a_start - 1)  # of the token for each place, less the place
-    index += places
+    middle = a_stop - a_start + 1  # the position of the first [SEP]
+    end = middle + b_stop - b_start + has_b  # the position of the last [SEP], which is the first one without b
+    positions = np.arange(max_seq_length, dtype=np.int32)
+    in_b, mask = positions > middle.astype(np.int32), positions <= end.astype(np.int32)  # [B, S]
+    index = np.where(in_b, b_start - middle - 1, a_start - 1)  # of the token for each position, less the position
+    index += positions
     ids = tokens.take(index, mode="clip") if len(tokens) else np.zeros(index.shape, np.int32)
     ids *= mask
     ids[:, 0] = cls_id

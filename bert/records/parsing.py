@@ -19,17 +19,22 @@ def parse(kind: RecordKind, serialized: tf.Tensor, sizes: Mapping[str, int]) -> 
     lengths, or with a value out of range, is a tf.errors.InvalidArgumentError: a GPU would read zeros where there is
     no embedding, and tell nobody. `check_all` says which record it is.
     """
-    lengths = {feature.name: sizes.get(feature.length, feature.length) for feature in kind.features}
+    lengths = {feature.name: _size(feature.length, sizes) for feature in kind.features}
     dtypes = {feature.name: tf.float32 if feature.is_float else tf.int64 for feature in kind.features}
     parsed = tf.io.parse_example(
         serialized, {name: tf.io.FixedLenFeature([lengths[name]], dtypes[name]) for name in lengths}
     )
     for feature in kind.features:
-        limit = sizes.get(feature.limit, feature.limit)
+        limit = _size(feature.limit, sizes)
         if not feature.is_float and isinstance(limit, int):
             values = parsed[feature.name]
             tf.debugging.Assert(tf.reduce_all((values >= 0) & (values < limit)), [feature.name, "out of range"])
     return {name: tf.cast(value, tf.int32) if value.dtype == tf.int64 else value for name, value in parsed.items()}
+
+
+def _size(size: str | int, sizes: Mapping[str, int]) -> str | int:
+    """The number behind a letter; numbers, and letters without one, as they are."""
+    return sizes.get(size, size) if isinstance(size, str) else size
 
 
 def values_of(serialized: bytes) -> Values:
@@ -75,7 +80,7 @@ def check_record(kind: RecordKind, serialized: bytes, sizes: Mapping[str, int], 
 
 
 def _check_values(feature: Feature, values: list[int] | list[float], sizes: Mapping[str, int], where: str) -> None:
-    length, limit = sizes.get(feature.length, feature.length), sizes.get(feature.limit, feature.limit)
+    length, limit = _size(feature.length, sizes), _size(feature.limit, sizes)
     if len(values) != length:
         asked = f"{SIZES[feature.length]}={length}" if feature.length in SIZES else length
         raise InputError(f"{where}: '{feature.name}' has {len(values)} values, expected {asked}")

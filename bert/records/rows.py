@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 2000  # rows laid out at once; a divisor of LOG_EVERY
 LOG_EVERY = 10000
-SHOWN, SHOWN_IF_VERBOSE = 1, 5  # rows shown in the log
+EXAMPLES_LOGGED, EXAMPLES_LOGGED_IF_VERBOSE = 1, 5
 
 
 class Rows(abc.ABC):
@@ -48,18 +48,18 @@ class Rows(abc.ABC):
         """Lines for the log that say what is in a row: WordPieces, label, length; if `verbose`, all its numbers."""
 
 
-def write(path: str, rows: Rows, padding: int = 0, shown: int | None = None, verbose: bool = False) -> int:
+def write(path: str, rows: Rows, padding: int = 0, logged: int | None = None, verbose: bool = False) -> int:
     """Writes all rows, in order, to a TFRecord file, atomically; returns how many records there are.
 
     Args:
       path: of the file.
       rows: what is written.
       padding: rows of zeros, which weigh nothing, behind the others; there must be others then.
-      shown: how many of the first rows are shown in the log; None: SHOWN, or SHOWN_IF_VERBOSE if `verbose`.
+      logged: how many of the first rows go to the log; None: one, or five if `verbose`.
       verbose: show rows with all their numbers.
     """
-    if shown is None:
-        shown = SHOWN_IF_VERBOSE if verbose else SHOWN
+    if logged is None:
+        logged = EXAMPLES_LOGGED_IF_VERBOSE if verbose else EXAMPLES_LOGGED
 
     def batches() -> Iterator[dict[str, np.ndarray]]:
         features: dict[str, np.ndarray] = {}
@@ -68,7 +68,7 @@ def write(path: str, rows: Rows, padding: int = 0, shown: int | None = None, ver
                 logger.info("Writing example %d of %d", begin, len(rows))
             end = min(begin + BATCH, len(rows))
             features = rows.features(begin, end)
-            for row in range(begin, min(end, shown)):
+            for row in range(begin, min(end, logged)):
                 _show(rows, row, verbose)
             yield features
         if padding:

@@ -53,12 +53,12 @@ def _varints(values: np.ndarray) -> np.ndarray | list[bytes]:
     encoded = np.empty((*values.shape, size), np.uint8)
     is_used = np.ones(encoded.shape, bool)
     ends = values.shape[1] * np.arange(1, len(values) + 1)
-    for place in range(size):
-        rest = values >> (7 * place)
+    for byte in range(size):
+        rest = values >> (7 * byte)
         more = rest > 127
-        encoded[:, :, place] = (rest & 127) | (more * np.uint8(128))
-        if place < size - 1:
-            is_used[:, :, place + 1] = more
+        encoded[:, :, byte] = (rest & 127) | (more * np.uint8(128))
+        if byte < size - 1:
+            is_used[:, :, byte + 1] = more
             ends += np.cumsum(np.count_nonzero(more, axis=1))
     used = encoded.reshape(-1).take(np.flatnonzero(is_used))  # faster than encoded[is_used]
     content, bounds = used.tobytes(), [0, *ends.tolist()]

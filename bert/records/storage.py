@@ -50,14 +50,14 @@ def count(path: str) -> int:
 
 def _lengths(file: IO[bytes], path: str) -> Iterator[int]:
     """The length of one record after the other; the file stands at its first byte."""
-    place = number = 0
+    offset = number = 0
     size = files.size(path)
-    while place < size:
-        file.seek(place)
+    while offset < size:
+        file.seek(offset)
         header = file.read(frames.HEADER)
         length = int.from_bytes(header[:8], "little")
-        place += frames.HEADER + length + frames.FOOTER
-        if place > size or header != frames.header(length):
+        offset += frames.HEADER + length + frames.FOOTER
+        if offset > size or header != frames.header(length):
             raise _damaged(path, number)
         yield length
         number += 1
@@ -75,7 +75,7 @@ def _batches(file: IO[bytes], path: str) -> Iterator[list[tuple[bytes, bytes]]]:
                 batch, longest = [], length
             batch.append((file.read(length), file.read(frames.FOOTER)))
     except InputError:
-        yield batch  # what stands before the damaged place
+        yield batch  # what stands before the damaged offset
         raise
     yield batch
 

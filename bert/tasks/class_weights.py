@@ -23,8 +23,8 @@ def read(asked: str, kind: LabelKind, labels: Sequence[str], examples_labels: Se
     if not examples_labels:  # no training: nothing is weighed
         return None
     weights = kind.balanced_weights(examples_labels, labels) if asked == "balanced" else from_file(asked, labels)
-    told = sorted(zip(weights, labels, strict=True))
-    some = told if len(told) <= 6 else [*told[:3], *told[-3:]]
+    pairs = sorted(zip(weights, labels, strict=True))
+    some = pairs if len(pairs) <= 6 else [*pairs[:3], *pairs[-3:]]
     logger.info("Class weights: %s", ", ".join(f"{label}: {weight:.3g}" for weight, label in some))
     return weights
 
@@ -43,7 +43,7 @@ def from_file(path: str, labels: Sequence[str]) -> list[float]:
         if label not in known:
             raise InputError(
                 f"{path}:{number}: unknown label '{label or text}', expected a line `label TAB weight` with one of "
-                f"{label_kinds.shown(labels)}"
+                f"{label_kinds.listed(labels)}"
             )
         if label in found:
             raise InputError(f"{path}:{number}: label '{label}' comes a second time")
@@ -52,7 +52,7 @@ def from_file(path: str, labels: Sequence[str]) -> list[float]:
         found[label] = weight
     missing = [label for label in labels if label not in found]
     if missing:
-        raise InputError(f"{path}: no weight for {label_kinds.shown(missing)}")
+        raise InputError(f"{path}: no weight for {label_kinds.listed(missing)}")
     if not any(found.values()):
         raise InputError(f"{path}: all weights are 0, expected one above")
     return [found[label] for label in labels]

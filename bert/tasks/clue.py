@@ -53,7 +53,8 @@ class ChineseTask(Task):
 
     def example(self, row: Row, split: str) -> InputExample:
         label = None if split == "test" else label_of(row)
-        return InputExample(f"{split}-{row.number}", *(text_of(row, names) for names in self.texts), label=label)
+        first, *second = (text_of(row, names) for names in self.texts)
+        return InputExample(f"{split}-{row.number}", first, second[0] if second else None, label)
 
     def _is_header(self, row: Row) -> bool:
         cells = [str(cell).strip() for cell in row.columns]
@@ -100,7 +101,7 @@ class ChineseText(ChineseTask):
     """One text and its class."""
 
     texts = (("sentence", "text_a"),)
-    columns = ("sentence", LABEL)
+    columns: ClassVar[Sequence[str]] = ("sentence", LABEL)
 
 
 @register

@@ -40,7 +40,7 @@ class ClassificationRows(Rows):
         tokenizer: Tokenizer,
         max_seq_length: int,
         label_kind: LabelKind = label_kinds.CLASS,
-    ):
+    ) -> None:
         self.examples, self.labels, self.label_kind = examples, labels, label_kind
         self.tokenizer, self.max_seq_length = tokenizer, max_seq_length
         self.lengths = np.zeros(len(examples), np.int64)
@@ -67,7 +67,7 @@ class ClassificationRows(Rows):
         a_size, b_size = np.split(np.diff(splits), 2)
         is_pair = b_size > 0
         self.lengths[begin:end] = a_size + b_size + 2 + is_pair
-        check_room(self.max_seq_length, is_pair.any())
+        check_room(self.max_seq_length, bool(is_pair.any()))
         a_kept, b_kept = truncated_sizes(a_size, b_size, self.max_seq_length)
         # A second text of which nothing is left still has its [SEP].
         rows = lay_out(
@@ -91,7 +91,7 @@ class ClassificationRows(Rows):
     def describe(self, positions: int) -> list[str]:
         """Lengths, what part max_seq_length cuts, what would cut none, the label histogram."""
         labels = self.label_kind.summary([example.label for example in self.examples], self.labels)
-        return [*tell_lengths(self.lengths, self.max_seq_length, positions), *([f"  {labels}"] if labels else [])]
+        return [*describe_lengths(self.lengths, self.max_seq_length, positions), *([f"  {labels}"] if labels else [])]
 
     def show(self, row: int, verbose: bool = False) -> list[str]:
         example, features = self.examples[row], self.features(row, row + 1)
@@ -108,7 +108,7 @@ class ClassificationRows(Rows):
         return [*lines, f"length: {length} of {self.max_seq_length}{cut}"]
 
 
-def tell_lengths(lengths: np.ndarray, max_seq_length: int, positions: int) -> list[str]:
+def describe_lengths(lengths: np.ndarray, max_seq_length: int, positions: int) -> list[str]:
     """Lines for the log: the lengths before truncation, what part max_seq_length cuts, and what would cut none.
 
     `positions` is the longest that the model can read.

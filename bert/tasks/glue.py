@@ -2,7 +2,7 @@
 MNLI and XNLI, are those of docs/parity.md 8; the others go by the names in their headers."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from bert.tasks import label_kinds, rows
@@ -51,7 +51,11 @@ class MNLI(Task):
 
     name = "mnli"
     labels = ENTAILMENT_LABELS
-    file_names: ClassVar = {"train": "train.tsv", "dev": "dev_matched.tsv", "test": "test_matched.tsv"}
+    file_names: ClassVar[Mapping[str, str]] = {
+        "train": "train.tsv",
+        "dev": "dev_matched.tsv",
+        "test": "test_matched.tsv",
+    }
     measures = ("accuracy",)
     submission = "MNLI-m.tsv"
 
@@ -93,11 +97,12 @@ class NamedColumns(Task):
 
     texts: ClassVar[tuple[str, ...]] = ("sentence1", "sentence2")
     label_column: ClassVar[str] = "label"
-    measures = ("accuracy",)
+    measures: ClassVar[Sequence[str]] = ("accuracy",)
 
     def example(self, row: Row, split: str) -> InputExample:
         label = None if split == "test" else row[self.label_column]
-        return InputExample(f"{split}-{row.number}", *(row[name] for name in self.texts), label=label)
+        first, *second = (row[name] for name in self.texts)
+        return InputExample(f"{split}-{row.number}", first, second[0] if second else None, label)
 
 
 @register

@@ -9,7 +9,7 @@ import collections
 import itertools
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from scipy import special
@@ -21,11 +21,13 @@ from bert.tasks import reports
 from bert.tasks.rows import shortened
 
 Label = str | tuple[str, ...] | float | None
-SHOWN = 5  # of many classes, the most and the least frequent ones that are told
+Stratum = tuple[str, ...] | float
+Checked = TypeVar("Checked", str, tuple[str, ...], float)
+SUMMARY_LABELS = 5  # of many classes, the most and the least frequent ones that are told
 
 
-class LabelKind(abc.ABC):
-    """One of the kinds below.
+class LabelKind(abc.ABC, Generic[Checked]):
+    """One of the kinds below; `Checked` is what its labels are once they are checked.
 
     Attributes:
       name: what `label_kind` and labels.json call it.
@@ -45,31 +47,31 @@ class LabelKind(abc.ABC):
         """The label in a cell of a table; `separator` stands between several classes. Raises InputError."""
 
     @abc.abstractmethod
-    def check(self, label: Label, labels: Collection[str], where: str) -> Label:
+    def check(self, label: Label, labels: Collection[str], where: str) -> Checked:
         """The label as this kind has it; among the keys of a dict many `labels` are searched at once.
 
         Raises InputError, opening with `where`, for one that is none.
         """
 
-    def classes(self, label: Label) -> tuple[str, ...]:
+    def classes(self, label: Checked) -> tuple[str, ...]:
         """The classes that a label names."""
         return ()
 
-    def stratum(self, label: Label, where: str) -> tuple[str, ...] | float:
+    def stratum(self, label: Checked, where: str) -> Stratum:
         """What rows must share to be taken for alike where a set is split. Raises InputError as `check` does."""
         return tuple(sorted(self.classes(label)))
 
     @abc.abstractmethod
-    def ids(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> np.ndarray:
+    def ids(self, examples_labels: Sequence[Checked | None], labels: Sequence[str]) -> np.ndarray:
         """`label_ids` of the records, [B, 1] or [B, C]; 0 where an example has no label, as in test sets."""
 
     def head_arguments(
-        self, labels: Sequence[str], examples_labels: Sequence[Label], class_weights: Sequence[float] | None
+        self, labels: Sequence[str], examples_labels: Sequence[Checked], class_weights: Sequence[float] | None
     ) -> dict[str, Any]:
         """What the model of `head` takes beside the config; `examples_labels` are those of the training set."""
         return {"classes": len(labels), "class_weights": class_weights}
 
-    def balanced_weights(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> list[float]:
+    def balanced_weights(self, examples_labels: Sequence[Checked], labels: Sequence[str]) -> list[float]:
         """What an example of each class must weigh so that all classes weigh alike, [C]; 1 where nothing is to be
         balanced."""
         ids = self.ids(examples_labels, labels)
@@ -108,7 +110,7 @@ class LabelKind(abc.ABC):
     def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         """How well predictions agree with labels: label_ids of `ids`, probabilities of `probabilities`."""
 
-    def summary(self, examples_labels: Sequence[Label], labels: Sequence[str]) -> str:
+    def summary(self, examples_labels: Sequence[Checked | None], labels: Sequence[str]) -> str:
         """The histogram of the labels, in their order, or of many the most and the least frequent; "" without any."""
         counts = collections.Counter(
             name for label in examples_labels if label is not None for name in self.classes(label)
@@ -116,20 +118,20 @@ class LabelKind(abc.ABC):
         names = list(labels)
         if not counts:
             return ""
-        if len(names) > 2 * SHOWN:
+        if len(names) > 2 * SUMMARY_LABELS:
             names.sort(key=lambda name: counts[name], reverse=True)
-            del names[SHOWN:-SHOWN]
+            del names[SUMMARY_LABELS:-SUMMARY_LABELS]
         parts = [f"{name}: {counts[name]}" for name in names]
         if len(names) < len(labels):
-            parts.insert(SHOWN, f"... ({len(labels)} labels)")
+            parts.insert(SUMMARY_LABELS, f"... ({len(labels)} labels)")
         return "Labels: " + ", ".join(parts)
 
     def described(self, labels: Sequence[str]) -> str:
         """The labels of a task, for a message."""
-        return shown(labels)
+        return listed(labels)
 
 
-class SingleLabel(LabelKind):
+class SingleLabel(LabelKind[str]):
     """One class an example."""
 
     name = "class"
@@ -137,40 +139,40 @@ class SingleLabel(LabelKind):
     head = "SequenceClassifier"
     headline = ("accuracy", "macro_f1")
 
-    def read(self, value, where, separator):
+    def read(self, value: object, where: str, separator: str) -> Label:
         return class_name(value, where)
 
-    def check(self, label, labels, where):
-        if not isinstance(label, Hashable) or label not in labels:
-            raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {shown(labels)}")
+    def check(self, label: Label, labels: Collection[str], where: str) -> str:
+        if not isinstance(label, str) or label not in labels:
+            raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {listed(labels)}")
         return label
 
-    def classes(self, label):
+    def classes(self, label: str) -> tuple[str, ...]:
         return (label,)
 
-    def ids(self, examples_labels, labels):
+    def ids(self, examples_labels: Sequence[str | None], labels: Sequence[str]) -> np.ndarray:
         ids_of: Mapping[str | None, int] = {label: i for i, label in enumerate(labels)} | {None: 0}
         return np.array([ids_of[label] for label in examples_labels], np.int32)[:, np.newaxis]  # [B, 1]
 
-    def _balanced(self, ids, classes):
+    def _balanced(self, ids: np.ndarray, classes: int) -> np.ndarray:
         """N / (C · examples of the class), as scikit-learn's `balanced`: each class weighs N / C together."""
         counts = np.bincount(ids[:, 0], minlength=classes)  # [C]
         return len(ids) / classes / np.where(counts, counts, np.inf)
 
-    def probabilities(self, logits):
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
         return special.softmax(logits, axis=1)
 
-    def answers(self, probabilities, labels, separator="|"):
+    def answers(self, probabilities: np.ndarray, labels: Sequence[str], separator: str = "|") -> list[str]:
         return [labels[i] for i in probabilities.argmax(axis=1)]
 
-    def measures(self, labels):
+    def measures(self, labels: Sequence[str]) -> tuple[Measure, ...]:
         return reports.single_label_measures(len(labels))
 
-    def report(self, label_ids, probabilities, labels):
+    def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.single_label(label_ids[:, 0], probabilities.argmax(axis=1), labels)
 
 
-class MultiLabel(LabelKind):
+class MultiLabel(LabelKind[tuple[str, ...]]):
     """Any number of classes an example, none included."""
 
     name = "multilabel"
@@ -179,7 +181,7 @@ class MultiLabel(LabelKind):
     headline = ("micro_f1", "macro_f1")
     threshold = 0.5
 
-    def read(self, value, where, separator):
+    def read(self, value: object, where: str, separator: str) -> Label:
         if isinstance(value, (list, tuple)):
             return tuple(dict.fromkeys(class_name(part, where) for part in value))
         if isinstance(value, str):
@@ -187,50 +189,52 @@ class MultiLabel(LabelKind):
             return tuple(dict.fromkeys(part for part in parts if part))
         return (class_name(value, where),)
 
-    def check(self, label, labels, where):
-        found = tuple(label) if isinstance(label, tuple | list) else (label,)
+    def check(self, label: Label, labels: Collection[str], where: str) -> tuple[str, ...]:
+        if label is None or isinstance(label, int | float):  # a task of one's own may give anything
+            raise InputError(f"{where}: the label is {shortened(label)}, expected some of {listed(labels)}")
+        found = (label,) if isinstance(label, str) else tuple(label)
         unknown = next((one for one in found if not isinstance(one, Hashable) or one not in labels), None)
         if unknown is not None:
-            raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {shown(labels)}")
+            raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {listed(labels)}")
         return found
 
-    def classes(self, label):
+    def classes(self, label: tuple[str, ...]) -> tuple[str, ...]:
         return label or ()
 
-    def ids(self, examples_labels, labels):
+    def ids(self, examples_labels: Sequence[tuple[str, ...] | None], labels: Sequence[str]) -> np.ndarray:
         ids_of = {label: i for i, label in enumerate(labels)}
         ids = np.zeros([len(examples_labels), len(labels)], np.int32)  # [B, C]
         for row, found in enumerate(examples_labels):
             ids[row, [ids_of[label] for label in found or ()]] = 1
         return ids
 
-    def _balanced(self, ids, classes):
+    def _balanced(self, ids: np.ndarray, classes: int) -> np.ndarray:
         """Examples without the class over those with it."""
         counts = ids.sum(axis=0)  # [C]
         return (len(ids) - counts) / np.where(counts, counts, np.inf)
 
-    def probabilities(self, logits):
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
         return special.expit(logits.astype(np.float64)).astype(np.float32)
 
-    def answers(self, probabilities, labels, separator="|"):
+    def answers(self, probabilities: np.ndarray, labels: Sequence[str], separator: str = "|") -> list[str]:
         chosen = probabilities > self.threshold
-        return [separator.join(labels[i] for i in np.flatnonzero(row)) for row in chosen]
+        return [separator.join(labels[i] for i in np.flatnonzero(row).tolist()) for row in chosen]
 
-    def scores(self, probabilities):
+    def scores(self, probabilities: np.ndarray) -> np.ndarray:
         """Of the decision that is least certain."""
         return np.maximum(probabilities, 1 - probabilities).min(axis=1)
 
-    def measures(self, labels):
+    def measures(self, labels: Sequence[str]) -> tuple[Measure, ...]:
         return reports.MULTI_LABEL_MEASURES
 
-    def report(self, label_ids, probabilities, labels):
+    def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.multi_label(label_ids, probabilities > self.threshold, labels)
 
-    def described(self, labels):
-        return f"{shown(labels)} (several at once)"
+    def described(self, labels: Sequence[str]) -> str:
+        return f"{listed(labels)} (several at once)"
 
 
-class Regression(LabelKind):
+class Regression(LabelKind[float]):
     """A number an example."""
 
     name = "regression"
@@ -239,47 +243,49 @@ class Regression(LabelKind):
     headline = ("pearson", "spearman")
     has_classes = False
 
-    def read(self, value, where, separator):
-        return value if as_number(value) is not None else str(value)
+    def read(self, value: object, where: str, separator: str) -> Label:
+        return value if isinstance(value, int | float) and as_number(value) is not None else str(value)
 
-    def check(self, label, labels, where):
+    def check(self, label: Label, labels: Collection[str], where: str) -> float:
         number = as_number(label)
         if number is None:
             raise InputError(f"{where}: the label is {shortened(label)}, expected a number")
         return number
 
-    def stratum(self, label, where):
+    def stratum(self, label: Label, where: str) -> float:
         return self.check(label, (), where)
 
-    def ids(self, examples_labels, labels):
+    def ids(self, examples_labels: Sequence[float | None], labels: Sequence[str]) -> np.ndarray:
         return np.array([[label or 0.0] for label in examples_labels], np.float32)  # [B, 1]
 
-    def head_arguments(self, labels, examples_labels, class_weights):
+    def head_arguments(
+        self, labels: Sequence[str], examples_labels: Sequence[float], class_weights: Sequence[float] | None
+    ) -> dict[str, Any]:
         return {"label_variance": float(np.var(examples_labels)) if len(examples_labels) else math.nan}
 
-    def probabilities(self, logits):
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
         return logits
 
-    def answers(self, probabilities, labels, separator="|"):
+    def answers(self, probabilities: np.ndarray, labels: Sequence[str], separator: str = "|") -> list[str]:
         return [str(value) for value in probabilities[:, 0]]
 
-    def columns(self, labels):
+    def columns(self, labels: Sequence[str]) -> Sequence[str]:
         return ()  # the answer is all there is
 
-    def scores(self, probabilities):
+    def scores(self, probabilities: np.ndarray) -> np.ndarray:
         return probabilities[:, 0]
 
-    def submitted(self, answer, labels, where):
+    def submitted(self, answer: str, labels: Sequence[str], where: str) -> str:
         """The nearest score that STS-B, GLUE's only regression, has, with three decimals."""
         return f"{max(0.0, min(5.0, self.check(answer, labels, where))):.3f}"
 
-    def measures(self, labels):
+    def measures(self, labels: Sequence[str]) -> tuple[Measure, ...]:
         return reports.REGRESSION_MEASURES
 
-    def report(self, label_ids, probabilities, labels):
+    def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.regression(label_ids[:, 0], probabilities[:, 0])
 
-    def summary(self, examples_labels, labels):
+    def summary(self, examples_labels: Sequence[float | None], labels: Sequence[str]) -> str:
         numbers = [label for label in examples_labels if label is not None]
         if not numbers:
             return ""
@@ -289,7 +295,7 @@ class Regression(LabelKind):
             f"standard deviation {np.std(numbers):.4g}"
         )
 
-    def described(self, labels):
+    def described(self, labels: Sequence[str]) -> str:
         return "that are numbers"
 
 
@@ -301,6 +307,7 @@ def as_number(label: object) -> float | None:
     """The finite number that a label is or writes, None if it is another thing."""
     try:
         is_python_only = isinstance(label, bool) or (isinstance(label, str) and "_" in label)
+        # Whatever float takes is welcome, and what it does not take is caught.
         number = None if is_python_only else float(label)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):  # the last: an integer of hundreds of digits
         return None
@@ -317,6 +324,6 @@ def class_name(value: object, where: str) -> str:
     return name
 
 
-def shown(labels: Collection[str]) -> str:
+def listed(labels: Collection[str]) -> str:
     """Labels for a message; of hundreds only the first ten."""
     return ", ".join(itertools.islice(labels, 10)) + (f" ... ({len(labels)} labels)" if len(labels) > 10 else "")

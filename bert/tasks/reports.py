@@ -134,7 +134,9 @@ def regression(gold: np.ndarray, predicted: np.ndarray) -> Report:
     return Report(len(gold), _plain(measures))
 
 
-def _by_class(gold, predicted, labels: Sequence[str], labels_of: Sequence[int] | None = None) -> dict[str, dict]:
+def _by_class(
+    gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str], labels_of: Sequence[int] | None = None
+) -> dict[str, dict]:
     columns = metrics.precision_recall_fscore_support(gold, predicted, labels=labels_of, zero_division=0)
     return {
         label: {**dict(zip(SHARES, map(float, own), strict=True)), "support": int(support)}
@@ -142,9 +144,9 @@ def _by_class(gold, predicted, labels: Sequence[str], labels_of: Sequence[int] |
     }
 
 
-def _averages(gold, predicted) -> dict[str, float]:
+def _averages(gold: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """Over the classes that occur, in the set or among the predictions: scikit-learn's default."""
-    averages = {}
+    averages: dict[str, float] = {}
     for average in AVERAGES:
         *means, _ = metrics.precision_recall_fscore_support(gold, predicted, average=average, zero_division=0)
         averages |= {f"{average}_{name}": mean for name, mean in zip(SHARES, means, strict=True)}

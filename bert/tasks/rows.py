@@ -6,12 +6,15 @@ A name that ends in `.gz` is unpacked on the way.
 import csv
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from bert import files
 from bert.errors import InputError
 
 FIELD_LIMIT = 131072  # characters; longer ones mean a damaged file to the original too (docs/parity.md 2)
+
+Reader = Callable[[str], Iterator[tuple[int, list[str]]] | Iterator[tuple[int, Mapping]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +27,14 @@ class Row:
 
     path: str
     number: int
-    columns: Sequence
+    columns: Sequence[Any]
     header: Sequence[str] = ()
 
     @property
     def where(self) -> str:
         return f"{self.path}:{self.number + 1}"
 
-    def __getitem__(self, column: int | str):
+    def __getitem__(self, column: int | str) -> Any:
         if isinstance(column, str):
             if column not in self.header:
                 found = ", ".join(self.header) or "nothing"
@@ -64,7 +67,11 @@ def read(path: str, has_header: bool, keep_empty: bool = False) -> Iterator[Row]
     Raises InputError with file and line for an empty line that is not the last, for a field of more than 131072
     characters, and for what is no JSON object. With `keep_empty` an empty line of a TSV file is a row of one column.
     """
-    readers = {"tsv": functools.partial(read_tsv, keep_empty=keep_empty), "csv": read_csv, "jsonl": read_jsonl}
+    readers: dict[str, Reader] = {
+        "tsv": functools.partial(read_tsv, keep_empty=keep_empty),
+        "csv": read_csv,
+        "jsonl": read_jsonl,
+    }
     lines = readers[format_of(path)](path)
     header: Sequence[str] = ()
     for number, columns in lines:

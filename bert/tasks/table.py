@@ -13,7 +13,7 @@ from bert.errors import InputError
 from bert.options.tables import TableOptions
 from bert.tasks import label_kinds, rows
 from bert.tasks.base import SPLITS, InputExample, Task, register
-from bert.tasks.label_kinds import Label, LabelKind
+from bert.tasks.label_kinds import Label, LabelKind, Stratum
 from bert.tasks.rows import Row, shortened
 
 ENDINGS = tuple(f".{ending}{packed}" for ending in ("tsv", "csv", "txt", "jsonl", "json") for packed in ("", ".gz"))
@@ -30,21 +30,23 @@ class Table(Task):
     name = "table"
     file_names: ClassVar = {split: tuple(split + ending for ending in ENDINGS) for split in SPLITS}
 
-    def __init__(self, options: TableOptions | None = None):
+    def __init__(self, options: TableOptions | None = None) -> None:
         self.options = options or TableOptions()
-        self.label_kind = label_kinds.KINDS.get(self.options.label_kind)  # None: read from the data
+        self._knows_kind = self.options.label_kind in label_kinds.KINDS  # else it is read from the data
+        self.label_kind = label_kinds.KINDS.get(self.options.label_kind, label_kinds.CLASS)
         self._dev_rows: frozenset[int] | None = None
 
     @property
     def knows_labels(self) -> bool:
-        return self.label_kind is not None and super().knows_labels
+        return self._knows_kind and super().knows_labels
 
     def path(self, data_dir: str, split: str) -> str:
         """The file of a split. Raises InputError where there is none, or more than one could be meant."""
         if split == "dev" and self.options.dev_fraction:
             split = "train"
-        if self.options.file(split):
-            return os.path.join(data_dir, self.options.file(split))
+        given = self.options.file(split)
+        if given:
+            return os.path.join(data_dir, given)
         paths = [os.path.join(data_dir, name) for name in self.file_names[split]]
         found = [path for path in paths if files.exists(path)]
         if len(found) > 1:
@@ -77,8 +79,8 @@ class Table(Task):
         """
         column = self.options.label_column
         found = [(row.where, cell(row, column, "label_column")) for row in self._all_rows(data_dir, "train")]
-        if self.label_kind is None:
-            self.label_kind = kind_of([value for _, value in found], self.options.label_separator)
+        if not self._knows_kind:
+            self._settle(kind_of([value for _, value in found], self.options.label_separator))
         kind, separator = self.label_kind, self.options.label_separator
         if not kind.has_classes:
             for where, value in found:
@@ -94,8 +96,12 @@ class Table(Task):
 
     def take_labels(self, stored: Mapping) -> None:
         """Takes up labels and kind of the labels.json of a trained model."""
-        self.label_kind = self.label_kind or label_kinds.KINDS[stored["label_kind"]]
+        if not self._knows_kind:
+            self._settle(label_kinds.KINDS[stored["label_kind"]])
         self.labels = tuple(stored["labels"])
+
+    def _settle(self, kind: LabelKind) -> None:
+        self.label_kind, self._knows_kind = kind, True
 
     def _label(self, row: Row) -> Label:
         value = cell(row, self.options.label_column, "label_column")
@@ -133,15 +139,15 @@ def kind_of(values: Iterable[object], separator: str) -> LabelKind:
     """What the cells of a label column are: numbers if one of them has a fraction, several labels if one is a list or
     has the separator, else one class each."""
     values = list(values)
-    numbers = [label_kinds.as_number(value) for value in values]
-    if values and None not in numbers and any(not number.is_integer() for number in numbers):
+    numbers = [number for number in map(label_kinds.as_number, values) if number is not None]
+    if len(numbers) == len(values) and any(not number.is_integer() for number in numbers):
         return label_kinds.REGRESSION
     if any(isinstance(value, list) or (isinstance(value, str) and separator in value) for value in values):
         return label_kinds.MULTILABEL
     return label_kinds.CLASS
 
 
-def stratified(strata: Sequence[tuple[str, ...]] | Sequence[float], fraction: float, seed: int) -> frozenset[int]:
+def stratified(strata: Sequence[Stratum], fraction: float, seed: int) -> frozenset[int]:
     """Draws `fraction` of the indices, of each stratum its share; a stratum is what classes a row has, or its number.
 
     Rows are shuffled and sorted by stratum; then every (1 / fraction)-th is taken, from a random place on: no stratum
@@ -150,13 +156,13 @@ def stratified(strata: Sequence[tuple[str, ...]] | Sequence[float], fraction: fl
     chance = random.Random(seed)
     order = list(range(len(strata)))
     chance.shuffle(order)
-    order.sort(key=lambda index: strata[index])
+    order.sort(key=lambda index: strata[index])  # all of one type, that of the label kind
     start = chance.random()
     classes = [stratum if isinstance(stratum, tuple) else () for stratum in strata]
     left = collections.Counter(name for names in classes for name in names)
     drawn = set()
-    for place, index in enumerate(order):
-        is_due = int(place * fraction + start) < int((place + 1) * fraction + start)
+    for position, index in enumerate(order):
+        is_due = int(position * fraction + start) < int((position + 1) * fraction + start)
         if is_due and all(left[name] > 1 for name in classes[index]):
             drawn.add(index)
             left.subtract(classes[index])

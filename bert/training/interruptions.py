@@ -3,15 +3,16 @@
 import contextlib
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[list[int]]:
     """Collects SIGTERM and SIGINT in the list it gives, instead of dying of them; a second one is fatal as ever."""
     requests: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def request(number, _):
+    def request(number: int, _: object) -> None:
         requests.append(number)
         signal.signal(number, before[number])
 

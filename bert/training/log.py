@@ -9,7 +9,7 @@ from bert import distribution, measures, reporting
 from bert.errors import InputError
 from bert.measures import Measure
 from bert.training.run_folder import RunFolder
-from bert.training.steps import RECORD, UNSEEN
+from bert.training.steps import NOT_ON_PROGRESS_LINE, RECORD
 from bert.training.tensorboard import EventFile
 
 _SHORT_NAMES = {"learning_rate": "lr", "examples/s": "ex/s", "tokens/s": "tok/s"}
@@ -25,9 +25,9 @@ class TrainingLog:
         total_steps: int,
         reported: Iterable[Measure],
         describe_records: Callable[[Iterable[int]], str],
-    ):
+    ) -> None:
         self._step, self._describe_records = step, describe_records
-        self._short_names = {**measures.shown(reported), **_SHORT_NAMES}
+        self._short_names = {**measures.short_names(reported), **_SHORT_NAMES}
         self._metrics = reporting.StepLog(folder.own_path, step)
         self._events = EventFile(folder.own_path, step)
         self._progress = reporting.Progress("Training", total_steps, start=step)
@@ -56,7 +56,7 @@ class TrainingLog:
         self._metrics.flush()
         speeds = {f"{name}/s": float(rows[name].sum() / seconds) for name in ("examples", "tokens")}
         self._events.write(self._step, {**values, **speeds})
-        shown = {name: float(np.mean(column)) for name, column in rows.items() if name not in UNSEEN}
-        shown |= {"learning_rate": values["learning_rate"], **speeds}
-        short = {self._short_names.get(name, name): value for name, value in shown.items()}
+        means = {name: float(np.mean(column)) for name, column in rows.items() if name not in NOT_ON_PROGRESS_LINE}
+        means |= {"learning_rate": values["learning_rate"], **speeds}
+        short = {self._short_names.get(name, name): value for name, value in means.items()}
         self._progress.advance(len(rows["loss"]), {**short, **distribution.peak_memory()})

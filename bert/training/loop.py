@@ -9,6 +9,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import SupportsFloat
 
 import keras
 import numpy as np
@@ -68,7 +69,7 @@ class Trainer:
         optimizer: AdamWeightDecay | None = None,
         seed: int = 0,
         accumulation: int = 1,
-    ):
+    ) -> None:
         self.model, self.strategy, self.folder, self.optimizer = model, strategy, folder, optimizer
         if optimizer:
             with strategy.scope():
@@ -87,7 +88,7 @@ class Trainer:
     def restore(self, checkpoints: checkpoint.CheckpointFolder | None = None) -> str | None:
         """Takes up the newest whole checkpoint of the folder (weights, step, and slots where training goes on).
 
-        Returns its prefix, None where there is none. A damaged one is told and the one before it taken. Raises
+        Returns its prefix, None where there is none. A damaged one is logged and the one before it taken. Raises
         InputError where all are damaged, or the checkpoint is of another model.
         """
         checkpoints = checkpoints or self.folder.checkpoints
@@ -127,9 +128,10 @@ class Trainer:
     def save(self, selection: Selection | None = None) -> None:
         """Writes a checkpoint of the current step, once; only the chief does."""
         if self.folder.is_chief and self._saved_step != self.step:
-            values = _tensors({**self.variables(), **self.optimizer.slots()})
+            slots = self.optimizer.slots() if self.optimizer else {}
+            values = _tensors({**self.variables(), **slots})
             if selection:
-                values[checkpoint.EVALUATIONS_CHECKSUM] = np.int64(selection.checksum)
+                values[checkpoint.EVALUATIONS_CHECKSUM] = np.array(selection.checksum, np.int64)
             self.source = self.folder.checkpoints.save(self.step, values)
             self._saved_step = self.step
 
@@ -137,7 +139,7 @@ class Trainer:
         self,
         batches: tf.data.Dataset,
         plan: Plan,
-        evaluate: Callable[[], Mapping[str, float]] | None = None,
+        evaluate: Callable[[], Mapping[str, SupportsFloat]] | None = None,
         selection: Selection | None = None,
         describe_records: Callable[[Iterable[int]], str] = str,
     ) -> None:
@@ -161,7 +163,7 @@ class Trainer:
                     self.save(selection)
                     raise Stopped(requests[0], f"saved step {self.step} of {plan.total_steps} as {self.source}")
                 # Evaluation first: a run that goes on from this step's checkpoint has its evaluation already.
-                if plan.evaluates_at(self.step):
+                if selection and evaluate and plan.evaluates_at(self.step):
                     self._select(evaluate(), selection)
                 if plan.saves_at(self.step):
                     self.save(selection)
@@ -171,7 +173,7 @@ class Trainer:
             self.save(selection)
             logger.info("Stopping early at step %d: %s.", self.step, selection.reason)
 
-    def _select(self, results: Mapping[str, float], selection: Selection) -> None:
+    def _select(self, results: Mapping[str, SupportsFloat], selection: Selection) -> None:
         if selection.add(self.step, results) and self.folder.is_chief:
             self.folder.best.save(self.step, _tensors(self.variables()))
 

@@ -8,7 +8,7 @@ import numpy as np
 class Means:
     """Adds up (sum, weight) pairs by name, in float64."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._totals: dict[str, np.ndarray] = {}
 
     def add(self, pairs: Mapping[str, tuple[float, float]]) -> None:

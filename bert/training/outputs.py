@@ -28,4 +28,4 @@ class OutputCollector:
     def in_order(self) -> Outputs:
         """A row a record, in the order of the files. A row of a cut batch has only the positions of that batch."""
         order = np.argsort(np.concatenate([np.zeros(0, np.int64), *self._records]))
-        return {name: [rows[place] for place in order] for name, rows in self._rows.items()}
+        return {name: [rows[index] for index in order] for name, rows in self._rows.items()}

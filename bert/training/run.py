@@ -6,9 +6,11 @@ objects of the classes of `flags`, however they came about.
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import SupportsFloat
 
 import keras
 import numpy as np
@@ -126,7 +128,7 @@ def opened(
     resumed = trainer.restore(folder.best if folder.best.latest() and not schedule else None)
     if resumed:
         logger.info("Going on from %s (step %d).", resumed, trainer.step)
-        folder.tell_changes(settings)
+        folder.log_changes(settings)
     elif init_checkpoint:
         _warm_start(trainer, settings, init_checkpoint)
     elif schedule:
@@ -155,9 +157,9 @@ def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
         )
     encoder = [name for name in report.missing if name.startswith(("bert/embeddings/", "bert/encoder/"))]
     if encoder and not settings.allow_partial_checkpoint:
-        shown = ", ".join(encoder[:8]) + (f" and {len(encoder) - 8} more" if len(encoder) > 8 else "")
+        names = ", ".join(encoder[:8]) + (f" and {len(encoder) - 8} more" if len(encoder) > 8 else "")
         raise InputError(
-            f"`init_checkpoint`={prefix} lacks {len(encoder)} variables of the encoder: {shown}; give "
+            f"`init_checkpoint`={prefix} lacks {len(encoder)} variables of the encoder: {names}; give "
             "`allow_partial_checkpoint` to start these random"
         )
 
@@ -238,7 +240,7 @@ def train(
             schedule.total_steps,
         )
     else:
-        _tell_training(trainer, settings, record_set, schedule)
+        _log_training(trainer, settings, record_set, schedule)
         batches = training_batches(
             record_set,
             record_set.count,
@@ -249,10 +251,9 @@ def train(
             length_grouping=settings.length_grouping,
         )
         plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
+        values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
         with record_set.faults_named():
-            trainer.train(
-                batches, plan, lambda: _merged(*_evaluated(trainer, evaluation)), selection, record_set.describe
-            )
+            trainer.train(batches, plan, values, selection, record_set.describe)
         last = trainer.folder.checkpoints.latest()
         logger.info("Trained to step %d; the last checkpoint is %s.", trainer.step, last)
     if selection and selection.best:
@@ -277,7 +278,7 @@ def _selection(trainer: Trainer, settings: EvaluationFlags, evaluation: Evaluati
     )
 
 
-def _tell_training(trainer: Trainer, settings: TrainingFlags, record_set: RecordSet, schedule: Schedule) -> None:
+def _log_training(trainer: Trainer, settings: TrainingFlags, record_set: RecordSet, schedule: Schedule) -> None:
     """The start block: what is trained on, how far, and what a model that guesses would lose."""
     if schedule.warmup_steps >= schedule.total_steps:
         logger.warning(
@@ -307,11 +308,13 @@ def _evaluated(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, np.f
     return means, judge(outputs) if judge else None
 
 
-def _merged(means: Mapping[str, float], report: Report | None) -> dict[str, float]:
+def _evaluation_values(trainer: Trainer, evaluation: Evaluation) -> dict[str, SupportsFloat]:
+    """What a checkpoint can be chosen by: means and the measures of the report."""
+    means, report = _evaluated(trainer, evaluation)
     return {**means, **(report.measures if report else {})}
 
 
-def evaluate(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, object], Report | None]:
+def evaluate(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, SupportsFloat], Report | None]:
     """For the checkpoint the trainer stands at: means by name, with `loss` and `global_step`, and the report."""
     count, total = evaluation.record_set.count, evaluation.batch_count
     evaluated = min(count, total * evaluation.batch_size)

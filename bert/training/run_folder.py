@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from bert import distribution, files
 from bert.checkpoint import CheckpointFolder
 from bert.errors import InputError
+from bert.options import Dataclass
 from bert.tasks import labels_file
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class RunFolder:
       checkpoints, best: the rotating checkpoints, and the best one by the evaluations on the way.
     """
 
-    def __init__(self, path: str, is_chief: bool = True):
+    def __init__(self, path: str, is_chief: bool = True) -> None:
         self.path, self.is_chief = path, is_chief
         self.own_path = path if is_chief else distribution.folder_to_forget()
         self.checkpoints = CheckpointFolder(path)
@@ -64,15 +65,15 @@ class RunFolder:
                 f"{_brief(ours[name])}; choose another folder or delete that one"
             )
 
-    def tell_changes(self, settings: object) -> None:
+    def log_changes(self, settings: Dataclass) -> None:
         """Says which settings are others than those that the run was last started with."""
         before = self.content().get("settings", {})
-        for name, value in dataclasses.asdict(settings).items():  # type: ignore[call-overload]
+        for name, value in dataclasses.asdict(settings).items():
             if name in before and before[name] != value and not name.startswith("do_"):
                 logger.warning("`%s` was %s, now it is %s.", name, before[name], value)
 
     @contextlib.contextmanager
-    def claimed(self, identity: Mapping[str, object], settings: object) -> Iterator[None]:
+    def claimed(self, identity: Mapping[str, object], settings: Dataclass) -> Iterator[None]:
         """Makes the folder, keeps other runs out of it, and writes run.json into it.
 
         What an earlier command knew and this one does not, such as the dev fraction of the training, stays. Raises
@@ -80,7 +81,7 @@ class RunFolder:
         """
         files.make_folder(self.own_path)
         with files.locked_folder(self.own_path):
-            content = {**self.content(), **identity, "settings": dataclasses.asdict(settings)}  # type: ignore[call-overload]
+            content = {**self.content(), **identity, "settings": dataclasses.asdict(settings)}
             files.write_json(self.own_file(RUN_FILE), content)
             yield
 

@@ -7,6 +7,7 @@ them up to its checkpoint and decides as the undisturbed run would.
 import logging
 import zlib
 from collections.abc import Mapping
+from typing import SupportsFloat
 
 from bert import files
 from bert.errors import InputError
@@ -36,7 +37,7 @@ class Selection:
         patience: int = 0,
         start_step: int = 0,
         expected_checksum: int | None = None,
-    ):
+    ) -> None:
         self.folder, self.measure, self.patience = folder, measure, patience
         path, earlier = folder.own_file(EVALUATIONS_FILE), folder.file(EVALUATIONS_FILE)
         kept = read_json_lines(earlier, start_step)
@@ -51,7 +52,7 @@ class Selection:
             files.checked(entry, {measure.name: float}, f"{earlier}: step {entry['step']}")
         self.lines = JsonLines(path, start_step, earlier=earlier)
 
-    def add(self, step: int, results: Mapping[str, float]) -> bool:
+    def add(self, step: int, results: Mapping[str, SupportsFloat]) -> bool:
         """Takes up an evaluation, which must have the measure; True if it is the best so far."""
         entry = {"step": step, **{name: float(value) for name, value in results.items()}}
         line = self.lines.write(entry)
@@ -59,8 +60,8 @@ class Selection:
         self.checksum = zlib.crc32(line, self.checksum)
         self.entries.append(entry)
         is_best = self.best is entry
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in entry.items() if name != "step")
-        logger.info("Step %d: %s%s", step, shown, f" (best {self.measure.name} so far)" if is_best else "")
+        values = ", ".join(f"{name} {value:.4g}" for name, value in entry.items() if name != "step")
+        logger.info("Step %d: %s%s", step, values, f" (best {self.measure.name} so far)" if is_best else "")
         if is_best:
             files.make_folder(self.folder.best.path)
         return is_best
@@ -73,11 +74,14 @@ class Selection:
     @property
     def has_seen_enough(self) -> bool:
         best = self.best
-        return bool(self.patience and best) and len(self.entries) - 1 - self.entries.index(best) >= self.patience
+        if best is None or not self.patience:
+            return False
+        return len(self.entries) - 1 - self.entries.index(best) >= self.patience
 
     @property
     def reason(self) -> str:
         best = self.best
+        assert best is not None  # or there would be no reason
         return (
             f"no better {self.measure.name} than {best[self.measure.name]:.4g} of step {best['step']} "
             f"in {self.patience} evaluations (`early_stopping_patience`)"

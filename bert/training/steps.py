@@ -4,16 +4,16 @@ A batch may be spread over replicas, and each replica's part over micro-batches.
 are divided by the weight of the whole batch, added over micro-batches and replicas, and clipped after that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
-from bert.heads import HeadedModel, Mean
+from bert.heads import HeadedModel, Mean, Tensors
 from bert.optimization import AdamWeightDecay
 
 REAL = "is_real_example"
 RECORD = "record"
-UNSEEN = ("examples", "tokens", "gradient_norm")  # values of a step that the progress line has no room for
+NOT_ON_PROGRESS_LINE = ("examples", "tokens", "gradient_norm")  # it has no room for these
 
 
 class Steps:
@@ -26,14 +26,25 @@ class Steps:
         optimizer: AdamWeightDecay | None = None,
         seed: int = 0,
         accumulation: int = 1,
-    ):
-        self.model, self.strategy, self.optimizer = model, strategy, optimizer
+    ) -> None:
+        self.model, self.strategy, self._optimizer = model, strategy, optimizer
         self.seed, self.accumulation = seed, accumulation
 
+    @property
+    def optimizer(self) -> AdamWeightDecay:
+        assert self._optimizer is not None, "only steps with an optimizer train"
+        return self._optimizer
+
     @tf.function(reduce_retracing=True)
-    def train(self, iterator, count: tf.Tensor) -> dict[str, tf.Tensor]:
+    def train(self, iterator: Iterator[Tensors], count: tf.Tensor) -> dict[str, tf.Tensor]:
         """Runs `count` steps; name -> float32 [count], and `record`, int64 [count, B]: which rows each step saw."""
-        names = ["loss", *(measure.name for measure in self.model.reported), "learning_rate", *UNSEEN, RECORD]
+        names = [
+            "loss",
+            *(measure.name for measure in self.model.reported),
+            "learning_rate",
+            *NOT_ON_PROGRESS_LINE,
+            RECORD,
+        ]
         types = {RECORD: tf.int64}
         rows = {name: tf.TensorArray(types.get(name, tf.float32), size=count) for name in names}
         for index in tf.range(count):
@@ -42,10 +53,12 @@ class Steps:
         return {name: row.stack() for name, row in rows.items()}
 
     @tf.function(reduce_retracing=True)
-    def evaluate(self, batch, keep_outputs: bool = False) -> tuple[dict[str, Mean], tf.Tensor, dict[str, tf.Tensor]]:
+    def evaluate(
+        self, batch: Tensors, keep_outputs: bool = False
+    ) -> tuple[dict[str, Mean], tf.Tensor, dict[str, tf.Tensor]]:
         """The sums and weights of a batch, its loss, and, where they are kept, the outputs as `predict` gives them."""
 
-        def evaluate_replica(batch):
+        def evaluate_replica(batch: Tensors) -> tuple[dict[str, Mean], tf.Tensor, Tensors]:
             outputs = self.model(batch)
             terms = self.model.evaluation_terms(batch, outputs)
             pairs = _summed({**terms, **self.model.measures(batch, outputs)})
@@ -57,11 +70,11 @@ class Steps:
         return {name: Mean(*map(self._local, pair)) for name, pair in pairs.items()}, self._local(loss), outputs
 
     @tf.function(reduce_retracing=True)
-    def predict(self, batch) -> dict[str, tf.Tensor]:
+    def predict(self, batch: Tensors) -> dict[str, tf.Tensor]:
         """The outputs of a batch, rows of all replicas together, which record each row is, and whether it is one."""
         return self._gathered_rows(self.strategy.run(self.model, args=(batch,)), batch)
 
-    def _train_replica(self, batch) -> dict[str, tf.Tensor]:
+    def _train_replica(self, batch: Tensors) -> dict[str, tf.Tensor]:
         """One step of one replica; what it returns is of the whole batch, but for `record`."""
         step = tf.cast(self.optimizer.iterations.value, tf.int32)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -86,7 +99,9 @@ class Steps:
             RECORD: batch[RECORD],
         }
 
-    def _gradients(self, batch, weights: Mapping[str, tf.Tensor], seed) -> tuple[list, dict[str, Mean]]:
+    def _gradients(
+        self, batch: Tensors, weights: Mapping[str, tf.Tensor], seed: tf.Tensor
+    ) -> tuple[list, dict[str, Mean]]:
         """Gradients of this micro-batch's part of the loss (its sums over the weight of all), times the loss scale."""
         variables = [variable.value for variable in self.model.trainable_variables]
         with tf.GradientTape() as tape:
@@ -96,14 +111,16 @@ class Steps:
             part = self.optimizer.scaled(tf.add_n(parts))
         return tape.gradient(part, variables), {**terms, **self.model.measures(batch, outputs)}
 
-    def _accumulated_gradients(self, batch, weights, seed) -> tuple[list, dict[str, Mean]]:
+    def _accumulated_gradients(self, batch: Tensors, weights: Tensors, seed: tf.Tensor) -> tuple[list, dict[str, Mean]]:
         """The same for a batch that is run through the model in `accumulation` micro-batches, one after the other."""
         micro_batches = {
             name: tf.reshape(value, tf.concat([[self.accumulation, -1], tf.shape(value)[1:]], axis=0))
             for name, value in batch.items()
         }
 
-        def gradients_of(index):
+        def gradients_of(
+            index: tf.Tensor,
+        ) -> tuple[list[tf.Tensor], dict[str, tuple[tf.Tensor, tf.Tensor]], dict[str, float]]:
             micro_batch = {name: value[index] for name, value in micro_batches.items()}
             own_seed = tf.random.experimental.stateless_fold_in(seed, index)
             gradients, pairs = self._gradients(micro_batch, weights, own_seed)
@@ -118,19 +135,19 @@ class Steps:
             sums = tf.nest.map_structure(tf.add, sums, pairs)
         return totals, {name: Mean(*pair, epsilons[name]) for name, pair in sums.items()}
 
-    def _local(self, value) -> tf.Tensor:
+    def _local(self, value: tf.Tensor) -> tf.Tensor:
         """The first of the replicas' values: of sums over replicas, the one as good as the other."""
         return self.strategy.experimental_local_results(value)[0]
 
-    def _gathered_rows(self, outputs, batch) -> dict[str, tf.Tensor]:
+    def _gathered_rows(self, outputs: Tensors, batch: Tensors) -> dict[str, tf.Tensor]:
         rows = {**outputs, REAL: batch[REAL], RECORD: batch[RECORD]}
         return {name: self._gathered(value) for name, value in rows.items()}
 
-    def _gathered(self, value) -> tf.Tensor:
+    def _gathered(self, value: tf.Tensor) -> tf.Tensor:
         return value if self.strategy.num_replicas_in_sync == 1 else self.strategy.gather(value, axis=0)
 
 
-def sum_over_replicas(value):
+def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
     context = tf.distribute.get_replica_context()
     return value if context.num_replicas_in_sync == 1 else context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 

@@ -13,7 +13,7 @@ from tensorflow.core.util import event_pb2
 class EventFile:
     """An event file of its own for every start of the command, in `folder`."""
 
-    def __init__(self, folder: str, start_step: int):
+    def __init__(self, folder: str, start_step: int) -> None:
         stamp = f"{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
         self.writer = tf.io.TFRecordWriter(os.path.join(folder, f"events.out.tfevents.{stamp}"))
         self._write(event_pb2.Event(file_version="brain.Event:2"))

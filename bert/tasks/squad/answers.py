@@ -132,20 +132,20 @@ def _different_texts(
     if null:
         scores = np.append(scores, null.score)
     chosen: dict[str, Candidate] = {}
-    for place in np.argsort(-scores, kind="stable"):
+    for index in np.argsort(-scores, kind="stable"):
         if len(chosen) >= n_best_size:
             break
-        if place == len(spans.start):
+        if null and index == len(spans.start):
             chosen[""] = null
             continue
-        text = _text(windows, example, spans, place, verbose)
+        text = _text(windows, example, spans, index, verbose)
         if text not in chosen:
-            chosen[text] = Candidate(text, float(spans.start_logit[place]), float(spans.end_logit[place]))
+            chosen[text] = Candidate(text, float(spans.start_logit[index]), float(spans.end_logit[index]))
     return list(chosen.values())
 
 
-def _text(windows: QuestionWindows, example: int, spans: _Spans, place: int, verbose: bool) -> str:
-    window, start, end = spans.window[place], spans.start[place], spans.end[place]
+def _text(windows: QuestionWindows, example: int, spans: _Spans, index: int, verbose: bool) -> str:
+    window, start, end = spans.window[index], spans.start[index], spans.end[index]
     document, first = windows.document[window], windows.first[window]
     ids = windows.documents.pieces[document][first + start : first + end + 1]
     words = windows.documents.words[document][first + start : first + end + 1]

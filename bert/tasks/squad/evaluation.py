@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bert.measures import Measure
@@ -120,7 +120,7 @@ def _f1(common: int, predicted: int, expected: int) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def _percent(scores) -> float:
+def _percent(scores: Iterable[float]) -> float:
     scores = list(scores)
     return 100.0 * sum(scores) / len(scores)
 
@@ -154,15 +154,16 @@ def _evaluate_with_impossible(
         "f1": _scores(examples, predictions, _f1_or_both_empty),
     }
     answerable = {example.id: bool(example.references) for example in examples}
-    results = {}
+    results: dict[str, float] = {}
     for prefix, wanted in (("", (True, False)), ("HasAns_", (True,)), ("NoAns_", (False,))):
         ids = [name for name, has_answer in answerable.items() if has_answer in wanted]
         if ids:
             results.update({f"{prefix}{name}": _percent(scores[id] for id in ids) for name, scores in measured.items()})
             results[f"{prefix}total"] = len(ids)
-    for name, scores in measured.items() if null_odds else ():
-        best, threshold = best_threshold(scores, predictions, null_odds, answerable)
-        results.update({f"best_{name}": best, f"best_{name}_thresh": threshold})
+    if null_odds:
+        for name, scores in measured.items():
+            best, threshold = best_threshold(scores, predictions, null_odds, answerable)
+            results.update({f"best_{name}": best, f"best_{name}_thresh": threshold})
     return results
 
 
@@ -176,9 +177,9 @@ def best_threshold(
 
     Starts from "no answer" everywhere and gives the answers back one by one, the surest first.
     """
-    score = best = sum(not has_answer for has_answer in answerable.values())
-    threshold = 0.0
-    for name in sorted(null_odds, key=null_odds.get):
+    score: float = sum(not has_answer for has_answer in answerable.values())
+    best, threshold = score, 0.0
+    for name in sorted(null_odds, key=null_odds.__getitem__):
         if answerable[name]:
             score += scores[name]
         elif predictions[name]:

@@ -13,6 +13,7 @@ import logging
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from bert import files, unicode_ranges
 from bert.errors import InputError
@@ -23,6 +24,8 @@ SHUFFLE_SEED = 12345  # the original shuffles training questions once, with this
 _SPACES = " \t\r\n\u202f"  # what the original takes for space, narrow no-break space included
 _CHINESE = unicode_ranges.for_re(unicode_ranges.CHINESE)
 _WORD = re.compile(f"[{_CHINESE}]|[^{_SPACES}{_CHINESE}]+")
+
+Value = TypeVar("Value")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,7 +87,7 @@ class _Question:
     document: Document
     where: str
 
-    def field(self, name: str, kind: type):
+    def field(self, name: str, kind: type[Value]) -> Value:
         return _field(self.values, name, kind, self.where)
 
 
@@ -218,9 +221,9 @@ def _questions(path: str) -> Iterator[_Question]:
                 yield _Question(values, document, f"{inner}.qas[{number}]")
 
 
-def _field(values: Mapping, name: str, kind: type, where: str):
+def _field(values: Mapping, name: str, kind: type[Value], where: str) -> Value:
     """A field of a JSON object. Raises InputError where it is missing or of another type."""
-    names = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}
+    names: dict[type, str] = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}
     if not isinstance(values, dict):
         raise InputError(f"{where}: {_brief(values)}, expected an object with '{name}'")
     if name not in values:

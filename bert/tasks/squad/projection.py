@@ -42,7 +42,7 @@ class _Cleaning(dict):
 class _Splitting(dict):
     """Table of str.translate: punctuation stands alone; accents vanish where `strip_accents`."""
 
-    def __init__(self, strip_accents: bool):
+    def __init__(self, strip_accents: bool) -> None:
         super().__init__()
         self.strip_accents = strip_accents
 
@@ -85,11 +85,11 @@ def project(predicted: str, original: str, do_lower_case: bool, verbose: bool = 
         if verbose:
             logger.info("No '%s' in '%s': the whole words are the answer.", predicted, original)
         return original
-    places = [place for place, character in enumerate(original) if character != " "]
-    if len(places) != len(text.replace(" ", "")):
+    indices = [index for index, character in enumerate(original) if character != " "]
+    if len(indices) != len(text.replace(" ", "")):
         if verbose:
             logger.info("'%s' and '%s' do not align: the whole words are the answer.", original, text)
         return original
     before = len(text[:start].replace(" ", ""))
     length = len(predicted.replace(" ", ""))
-    return original[places[before] : places[before + length - 1] + 1]
+    return original[indices[before] : indices[before + length - 1] + 1]

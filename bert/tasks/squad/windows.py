@@ -16,7 +16,7 @@ from bert.records import SQUAD_PREDICTION, SQUAD_TRAINING, RecordKind
 from bert.records.layout import lay_out
 from bert.records.lengths import LengthSummary
 from bert.records.rows import Rows, number_lines
-from bert.tasks.squad.examples import Document, Example
+from bert.tasks.squad.examples import Answer, Document, Example
 from bert.tokenization import Tokenizer
 
 FIRST_UNIQUE_ID = 1_000_000_000  # as in the original, whose record files can be read too (docs/parity.md 4)
@@ -53,7 +53,7 @@ class QuestionWindows(Rows):
 
     example: index into `examples`; document: index into `documents`; span: number of the window in its example;
     first, size: the pieces of the document that are in it; question_size: the question's pieces, cut;
-    start_positions, end_positions: the answer's place in the row, 0 where it is not in the window or there is none;
+    start_positions, end_positions: the answer's position in the row, 0 where it is not in the window or there is none;
     with_answers: whether they go into the records, for training.
     """
 
@@ -114,8 +114,8 @@ class QuestionWindows(Rows):
         # Only those that overlap; of a very long document all would make the cost grow with its square.
         rivals = rivals[(self.first[rivals] < stop) & (self.first[rivals] + self.size[rivals] > start)]  # [K]
         first, size = self.first[rivals][:, None], self.size[rivals][:, None]  # [K, 1]
-        place = self.first[window] + np.arange(self.size[window])  # [size]
-        left, right = place - first, first + size - 1 - place  # [K, size]
+        position = self.first[window] + np.arange(self.size[window])  # [size]
+        left, right = position - first, first + size - 1 - position  # [K, size]
         context = np.where((left >= 0) & (right >= 0), np.minimum(left, right) + 0.01 * size, -np.inf)
         return rivals[context.argmax(axis=0)] == window
 
@@ -165,10 +165,10 @@ class QuestionWindows(Rows):
             f"tokens: {' '.join(tokens)}",
         ]
         if verbose:
-            place = range(self.offset[row], self.lengths[row] - 1)
+            positions = range(self.offset[row], self.lengths[row] - 1)
             words, best = self.words(row).tolist(), self.is_max_context(row).tolist()
-            lines.append(f"token_to_orig_map: {' '.join(map('{}:{}'.format, place, words))}")
-            lines.append(f"token_is_max_context: {' '.join(map('{}:{}'.format, place, best))}")
+            lines.append(f"token_to_orig_map: {' '.join(map('{}:{}'.format, positions, words))}")
+            lines.append(f"token_is_max_context: {' '.join(map('{}:{}'.format, positions, best))}")
             lines += number_lines(self.features(row, row + 1))
         if self.with_answers and self.examples[self.example[row]].is_impossible:
             lines.append("impossible example")
@@ -217,7 +217,7 @@ def build(
         start_positions=np.zeros(len(owner), np.int64),
         end_positions=np.zeros(len(owner), np.int64),
     )
-    return _with_places(windows, document) if with_answers else windows
+    return _with_positions(windows, document) if with_answers else windows
 
 
 def _joined(documents: EncodedDocuments, values: np.ndarray, splits: np.ndarray) -> tuple[EncodedDocuments, Ragged]:
@@ -248,13 +248,13 @@ def encode_documents(documents: Sequence[Document], tokenizer: Tokenizer) -> Enc
     )
 
 
-def _with_places(windows: QuestionWindows, document: np.ndarray) -> QuestionWindows:
+def _with_positions(windows: QuestionWindows, document: np.ndarray) -> QuestionWindows:
     """Fills in the places of the answers; `document` is that of each example, [E]."""
     answers = Ragged(*windows.tokenizer.encode([e.answer.text if e.answer else "" for e in windows.examples]))
     bounds = np.full([len(windows.examples), 2], -1)
     for index, example in enumerate(windows.examples):
         if example.answer:
-            bounds[index] = _answer_pieces(windows.documents, document[index], example, answers[index])
+            bounds[index] = _answer_pieces(windows.documents, document[index], example.answer, answers[index].tolist())
     has_answer = np.array([example.answer is not None for example in windows.examples], bool)[windows.example]
     start, end = bounds[windows.example].T  # [W]
     inside = has_answer & (start >= windows.first) & (end < windows.first + windows.size)
@@ -266,8 +266,10 @@ def _with_places(windows: QuestionWindows, document: np.ndarray) -> QuestionWind
     )
 
 
-def _answer_pieces(documents: EncodedDocuments, document: int, example: Example, answer: np.ndarray) -> tuple[int, int]:
-    """First and last piece of the answer in its document.
+def _answer_pieces(
+    documents: EncodedDocuments, document: int, answer: Answer, wanted: Sequence[int]
+) -> tuple[int, int]:
+    """First and last piece of the answer, whose own pieces are `wanted`, in its document.
 
     The words an answer lies in may hold more than the answer: of (1895), the answer 1895. So the first place
     among their pieces where the pieces of the answer stand is taken; where they stand nowhere (an answer 1880 in
@@ -275,10 +277,9 @@ def _answer_pieces(documents: EncodedDocuments, document: int, example: Example,
     """
     starts = documents.first_pieces[document]
     pieces = documents.pieces[document].tolist()
-    first = int(starts[example.answer.first_word])
-    next_word = example.answer.last_word + 1
+    first = int(starts[answer.first_word])
+    next_word = answer.last_word + 1
     last = (int(starts[next_word]) if next_word < len(starts) else len(pieces)) - 1
-    wanted = answer.tolist()
     for start in range(first, last + 2 - len(wanted)) if wanted else ():
         if pieces[start : start + len(wanted)] == wanted:
             return start, start + len(wanted) - 1

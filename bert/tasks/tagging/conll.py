@@ -12,7 +12,7 @@ import numpy as np
 from bert import files
 from bert.errors import InputError
 from bert.tasks.base import Task
-from bert.tasks.label_kinds import shown
+from bert.tasks.label_kinds import listed
 from bert.tasks.tagging import schemes
 
 DOCUMENT_START = "-DOCSTART-"
@@ -112,7 +112,7 @@ class Tagging(Task):
     name = "tagging"
     file_names: ClassVar = {"train": "train.txt", "dev": "dev.txt", "test": "test.txt"}
 
-    def __init__(self, token_column: int = 1, tag_column: int = -1, scheme: str = "auto"):
+    def __init__(self, token_column: int = 1, tag_column: int = -1, scheme: str = "auto") -> None:
         self.token_column, self.tag_column, self.asked_scheme = token_column, tag_column, scheme
         self._read: dict[str, ConllFile] = {}
 
@@ -124,6 +124,7 @@ class Tagging(Task):
     def learn_labels(self, data_dir: str) -> tuple[str, ...]:
         """The tags of train.txt, sorted. Raises InputError for one that is not of the scheme and for fewer than two."""
         text = self._file(data_dir, "train")
+        assert text.tags is not None  # only a test file may have none
         labels = sorted(set(text.tags))
         if len(labels) < 2:
             raise InputError(f"{text.path}: holds only the tag '{labels[0]}', expected at least two")
@@ -139,12 +140,12 @@ class Tagging(Task):
     def sentences(self, data_dir: str, split: str) -> ConllFile:
         """A split's file. Raises InputError with file and line for a tag that is not among the labels."""
         text = self._file(data_dir, split)
-        known = set(self.labels)
-        wrong = next((word for word, tag in enumerate(text.tags or ()) if tag not in known), None)
+        tags, known = text.tags or [], set(self.labels)
+        wrong = next((word for word, tag in enumerate(tags) if tag not in known), None)
         if wrong is not None:
             hint = "; a test file without tags has one column, or `tag_column`=0" if split == "test" else ""
             raise InputError(
-                f"{text.where(wrong)}: unknown tag '{text.tags[wrong]}', expected one of {shown(self.labels)}{hint}"
+                f"{text.where(wrong)}: unknown tag '{tags[wrong]}', expected one of {listed(self.labels)}{hint}"
             )
         return text
 

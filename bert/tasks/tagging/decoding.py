@@ -29,12 +29,12 @@ def viterbi(scores: np.ndarray, order: Order) -> np.ndarray:
     forbidden = np.where(order.after, 0.0, -np.inf)  # [C, C]
     best = np.where(order.first, scores[0].astype(np.float64), -np.inf)  # [C]: of the sequences that end in a label
     came_from = np.zeros(scores.shape, np.int64)  # [T, C]
-    for place in range(1, len(scores)):
+    for word in range(1, len(scores)):
         sums = best[:, None] + forbidden
-        came_from[place] = sums.argmax(axis=0)
-        best = sums.max(axis=0) + scores[place]
+        came_from[word] = sums.argmax(axis=0)
+        best = sums.max(axis=0) + scores[word]
     ids = np.zeros(len(scores), np.int64)
     ids[-1] = np.where(order.last, best, -np.inf).argmax()
-    for place in range(len(scores) - 1, 0, -1):
-        ids[place - 1] = came_from[place, ids[place]]
+    for word in range(len(scores) - 1, 0, -1):
+        ids[word - 1] = came_from[word, ids[word]]
     return ids

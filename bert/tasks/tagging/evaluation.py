@@ -69,7 +69,7 @@ class Report:
     def micro(self) -> Counts:
         """All spans, whatever their type."""
         return Counts(
-            *np.sum([dataclasses.astuple(counts) for counts in self.types.values()] or [[0] * 3], axis=0).tolist()
+            *np.sum([dataclasses.astuple(counts) for counts in self.types.values()] or [(0, 0, 0)], axis=0).tolist()
         )
 
     @property
@@ -102,7 +102,7 @@ class Report:
 
 def evaluate(gold: Sequence[str], predicted: Sequence[str], splits: np.ndarray, scheme: str) -> Report:
     """Compares two tags for each of T words; sentence i is words splits[i] to splits[i + 1]."""
-    counted = [collections.Counter() for _ in range(3)]
+    counted: list[collections.Counter[str]] = [collections.Counter() for _ in range(3)]
     for begin, end in itertools.pairwise(splits):
         expected = set(schemes.spans(gold[begin:end], scheme))
         found = set(schemes.spans(predicted[begin:end], scheme))

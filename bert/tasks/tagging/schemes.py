@@ -50,16 +50,16 @@ def spans(tags: Sequence[str], scheme: str) -> Iterator[Span]:
     where another begins, or before O.
     """
     if scheme == "plain":
-        yield from (Span(tag, place, place) for place, tag in enumerate(tags))
+        yield from (Span(tag, index, index) for index, tag in enumerate(tags))
         return
     begin, before = 0, ("O", "")
-    for place, tag in enumerate([*tags, "O"]):
+    for index, tag in enumerate([*tags, "O"]):
         prefix, kind = parts(tag)
         continues = prefix in ("I", "E") and before[0] in ("B", "I") and before[1] == kind
         if before[0] != "O" and not continues:
-            yield Span(before[1], begin, place - 1)
+            yield Span(before[1], begin, index - 1)
         if not continues:
-            begin = place
+            begin = index
         before = prefix, kind
 
 

@@ -22,7 +22,7 @@ from bert.records.rows import Rows, number_lines
 from bert.tasks.tagging.conll import ConllFile
 from bert.tokenization import Tokenizer
 
-LABELS_TOLD = 10  # in the log, the most frequent ones
+LABELS_LOGGED = 10  # in the log, the most frequent ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,15 +54,15 @@ class SentenceWindows(Rows):
         """The words that count in a window."""
         return slice(self.word_splits[window], self.word_splits[window + 1])
 
-    def places(self, window: int) -> np.ndarray:
-        """The places in the row of the words that count in a window: int64."""
+    def positions(self, window: int) -> np.ndarray:
+        """The positions in the row of the words that count in a window: int64."""
         return 1 + self.first_pieces[self.words(window)] - self.first[window]
 
     def scores(self, logits: Sequence[np.ndarray]) -> np.ndarray:
         """The scores of all labels for every word, float32 [T, C], from the logits of every window, [S, C] each."""
         scores = np.zeros([len(self.text.words), len(self.labels)], np.float32)
         for window, row in enumerate(logits):
-            scores[self.words(window)] = row[self.places(window)]
+            scores[self.words(window)] = row[self.positions(window)]
         return scores
 
     def features(self, begin: int, end: int) -> dict[str, np.ndarray]:
@@ -76,9 +76,9 @@ class SentenceWindows(Rows):
         if self.label_ids is not None:
             words = slice(self.word_splits[begin], self.word_splits[end])
             row = np.repeat(np.arange(end - begin), np.diff(self.word_splits[begin : end + 1]))
-            place = 1 + self.first_pieces[words] - first[row]
-            label_ids[row, place] = self.label_ids[words]
-            label_weights[row, place] = 1
+            position = 1 + self.first_pieces[words] - first[row]
+            label_ids[row, position] = self.label_ids[words]
+            label_weights[row, position] = 1
         return {
             "unique_ids": np.arange(begin, end, dtype=np.int32)[:, None],
             **rows,
@@ -102,9 +102,9 @@ class SentenceWindows(Rows):
         ]
         if self.text.tags:
             counts = collections.Counter(self.text.tags).most_common()
-            shown = ", ".join(f"{tag}: {count}" for tag, count in counts[:LABELS_TOLD])
-            rest = len(counts) - LABELS_TOLD
-            lines.append(f"  Labels: {shown}" + (f" and {rest} more" if rest > 0 else ""))
+            listed = ", ".join(f"{tag}: {count}" for tag, count in counts[:LABELS_LOGGED])
+            rest = len(counts) - LABELS_LOGGED
+            lines.append(f"  Labels: {listed}" + (f" and {rest} more" if rest > 0 else ""))
         return lines
 
     def show(self, row: int, verbose: bool = False) -> list[str]:
