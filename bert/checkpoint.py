@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -116,7 +117,7 @@ def read_values(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def _reader(prefix: str) -> Iterator[object]:
+def _reader(prefix: str) -> Iterator[Any]:
     """TensorFlow's reader of a checkpoint.
 
     It takes the name for a glob and offers no escape. So a name with such signs is read through links of another name.

@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class StoredModel:
 
     @property
     def is_tagger(self) -> bool:
-        return bool(self.labels) and self.labels.get("task") == huggingface.TAGGING
+        return self.labels is not None and self.labels.get("task") == huggingface.TAGGING
 
 
 def read(folder: str, vocab_file: str | None = None) -> StoredModel:
@@ -74,8 +74,8 @@ def _find_weights(folder: str) -> str:
     """The best checkpoint of a run, else its last; the weights of a download."""
     run_folder = RunFolder(folder)
     for checkpoints in (run_folder.best, run_folder.checkpoints):
-        if checkpoints.latest():
-            return checkpoints.latest()
+        if latest := checkpoints.latest():
+            return latest
     found = weights.find(folder, "model_dir")
     prefix = os.path.join(folder, GOOGLE_PREFIX)
     if not found and not files.exists(f"{prefix}.index"):
@@ -126,7 +126,8 @@ def _write_google(folder: str, model: StoredModel, values: Mapping[str, np.ndarr
 
 def _write_huggingface(folder: str, model: StoredModel, values: Mapping[str, np.ndarray]) -> None:
     name = huggingface.architecture(list(values), model.is_tagger)
-    labels, kind = (), "class"
+    labels: Sequence[str] = ()
+    kind = "class"
     if "output_bias" in values:
         stored = model.labels or {"labels": configs.labels_of(model.config.other), "label_kind": kind}
         labels = stored["labels"] or huggingface.nameless(len(values["output_bias"]))

@@ -58,12 +58,12 @@ _DENSITY_SCALE = 0.3989422804014327  # 1/√(2π)
 
 
 @tf.function(jit_compile=True, reduce_retracing=True)
-def _gelu_exact(x):
+def _gelu_exact(x: tf.Tensor) -> tf.Tensor:
     return 0.5 * x * (1.0 + tf.math.erf(x * _ERF_SCALE))
 
 
 @tf.function(jit_compile=True, reduce_retracing=True)
-def _gelu_exact_gradient(x, upstream):
+def _gelu_exact_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     density = _DENSITY_SCALE * tf.exp(-0.5 * tf.square(x))
     return upstream * (0.5 * (1.0 + tf.math.erf(x * _ERF_SCALE)) + x * density)
 

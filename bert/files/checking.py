@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from bert.errors import InputError
 
-_NAMES = {
+_NAMES: dict[object, str] = {
     str: "a text",
     int: "a whole number",
     float: "a number",

@@ -6,11 +6,13 @@ import os
 import socket
 import sys
 import time
+import types
 from collections.abc import Iterator
 
 from bert.errors import InputError
 from bert.files.paths import is_remote
 
+fcntl: types.ModuleType | None
 try:
     import fcntl
 except ImportError:  # Windows has other locks; there two runs in one folder are not found out

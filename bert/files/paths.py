@@ -3,6 +3,7 @@
 import glob
 import os
 import stat
+from typing import Any
 
 from bert.errors import InputError
 
@@ -11,7 +12,7 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def remote(operation: str, path: str, *arguments: object, **options: object):
+def remote(operation: str, path: str, *arguments: object, **options: object) -> Any:
     """`tf.io.gfile.OPERATION(path, ...)`. Raises InputError for a scheme without file system, and OSError, with the
     path, for whatever else goes wrong there."""
     import tensorflow as tf  # heavy, and only remote paths need it

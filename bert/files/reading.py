@@ -8,7 +8,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Protocol
 
 from bert.errors import InputError
 from bert.files.paths import check_readable, is_remote, remote
@@ -17,6 +17,14 @@ from bert.files.paths import check_readable, is_remote, remote
 # tokenize it at once would take thirty times its size.
 LINE_LIMIT = 1 << 24
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # may be half of a surrogate pair
+
+
+class Readable(Protocol):
+    """A file that is read, whole or by lines."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def readline(self, limit: int = -1, /) -> bytes: ...
 
 
 def open_binary(path: str, mode: str = "rb") -> IO[bytes]:
@@ -95,7 +103,7 @@ def _decoded(line: bytes, path: str, number: int) -> str:
         ) from None
 
 
-def _limited_lines(path: str, file: IO[bytes]) -> Iterator[bytes]:
+def _limited_lines(path: str, file: Readable) -> Iterator[bytes]:
     is_local = not is_remote(path) or path.endswith(".gz")  # TensorFlow's own files take no limit
     next_line = functools.partial(file.readline, LINE_LIMIT + 1) if is_local else file.readline
     number = 1
@@ -107,7 +115,7 @@ def _limited_lines(path: str, file: IO[bytes]) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def _unpacked(path: str) -> Iterator[IO[bytes]]:
+def _unpacked(path: str) -> Iterator[Readable]:
     """The open file, unpacked on the way where its name ends in `.gz`."""
     with open_binary(path) as file:
         if not path.endswith(".gz"):
@@ -124,10 +132,13 @@ def _unpacked(path: str) -> Iterator[IO[bytes]]:
 class _Counted:
     """A file that knows how many lines were read from it."""
 
-    def __init__(self, file: IO[bytes]):
-        self.read, self._file, self.lines = file.read, file, 0
+    def __init__(self, file: gzip.GzipFile) -> None:
+        self._file, self.lines = file, 0
 
-    def readline(self, limit: int = -1) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+    def readline(self, limit: int = -1, /) -> bytes:
         line = self._file.readline(limit)
         self.lines += 1
         return line

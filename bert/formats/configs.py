@@ -81,6 +81,7 @@ def labels_of(values: Mapping) -> tuple[str, ...]:
     """The labels of a config, by their ids; none where it has none. Raises InputError where an id is missing."""
     names = values.get("id2label") or {}
     labels = [names.get(str(index)) for index in range(len(names))]
-    if not all(isinstance(label, str) for label in labels):
+    known = tuple(label for label in labels if isinstance(label, str))
+    if len(known) < len(labels):
         raise InputError(f"id2label is {names!r}, expected a name for each of 0 to {len(names) - 1}")
-    return tuple(labels)
+    return known

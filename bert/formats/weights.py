@@ -165,7 +165,7 @@ def _is_tied(tensors: Mapping[str, Tensor]) -> bool:
     if not tied:
         logger.warning(
             "%s: %s is not the word embedding table; the masked LM here reads that table, so its scores are others.",
-            pair[0].path,
+            tensors[_DECODER].path,
             _DECODER,
         )
     return tied

@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import os
 import shutil
+import types
 from collections.abc import Mapping, Sequence
 from typing import IO
 
@@ -17,8 +18,9 @@ from bert.tokenization import Vocabulary
 
 # What a shard must have in common with the run that goes on behind it.
 _SAME_RUN = ("flags", "inputs", "vocab_sha256", "version")
+_COUNTS = {field.name: int for field in dataclasses.fields(Counts)}
 _SCHEMA = {
-    "counts": {field.name: int for field in dataclasses.fields(Counts)},
+    "counts": _COUNTS,
     "shard": {"number": int, "blocks": int, "is_last": bool},
 }
 
@@ -72,17 +74,16 @@ class ShardWriter:
             _check_same_run(path, values, self._values)
             self.number += 1
             self.blocks += values["shard"]["blocks"]
-            self.total += Counts(**{name: values["counts"][name] for name in _SCHEMA["counts"]})
+            self.total += Counts(**{name: values["counts"][name] for name in _COUNTS})
             self.is_complete = values["shard"]["is_last"]
 
     def append(self, block_path: str, counts: Counts) -> None:
         """Moves the records of the next block behind the others."""
         if self._file is not None and self._file.tell() >= self._limit:
-            self._end_shard(self._file, is_last=False)
-        if self._file is None:
-            self._begin_shard()
+            self._end_shard(is_last=False)
+        file = self._file or self._begin_shard()
         with files.named(self._path), open(block_path, "rb") as block:
-            shutil.copyfileobj(block, self._file, 1 << 20)
+            shutil.copyfileobj(block, file, 1 << 20)
         os.remove(block_path)
         self._counts += counts
         self._blocks += 1
@@ -91,19 +92,25 @@ class ShardWriter:
     def __enter__(self) -> "ShardWriter":
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> None:
         """On an error the shard that is not complete goes; the complete ones stay for the next run."""
-        self._shard.__exit__(*error)
+        self._shard.__exit__(error_type, error, traceback)
 
     def finish(self) -> None:
         """Completes the last shard."""
         if self._file is not None:
-            self._end_shard(self._file, is_last=True)
+            self._end_shard(is_last=True)
 
-    def _begin_shard(self) -> None:
+    def _begin_shard(self) -> IO[bytes]:
         self._path = shard_path(self._output_path, self.number)
         temporary = self._shard.enter_context(files.replaced(self._path))
         self._file = self._shard.enter_context(files.open_binary(temporary, "wb"))
+        return self._file
 
     def _end_shard(self, is_last: bool) -> None:
         values = {

@@ -178,8 +178,9 @@ def register(task: type[Task]) -> type[Task]:
         raise InputError(f"the task {task.__qualname__} has no `name`, expected a text")
     if task.example is Task.example:
         raise InputError(f"the task {task.__qualname__} has no `example`, expected a method of that name")
-    if not isinstance(task.labels, property):
-        labels_file.check_labels(task.labels, f"the task {task.__qualname__}")
+    labels: object = task.labels
+    if not isinstance(labels, property):
+        labels_file.check_labels(labels, f"the task {task.__qualname__}")
     owner = _TASKS.get(task.name.lower(), task)
     if owner.__qualname__ != task.__qualname__:  # the same class anew, as when its file is read twice, is welcome
         raise InputError(f"the name '{task.name}' is already that of the task {owner.__qualname__}")

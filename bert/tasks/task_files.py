@@ -16,7 +16,7 @@ def run(path: str) -> None:
     """Runs the file as a module. Raises InputError with file and line for one that fails."""
     files.check_readable(path, "`task_file`")
     specification = importlib.util.spec_from_file_location(MODULE, path)
-    if specification is None:
+    if specification is None or specification.loader is None:
         raise InputError(f"`task_file`: {path} is no Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[MODULE] = module  # where dataclasses look up the annotations of their fields
@@ -36,7 +36,7 @@ def calling(task: object) -> Iterator[None]:
     What the code of a task of this package raises is a fault of ours, and passes.
     """
     if is_from_file(task):
-        with _blamed(sys.modules[MODULE].__file__):
+        with _blamed(sys.modules[MODULE].__file__ or MODULE):
             yield
     else:
         yield
