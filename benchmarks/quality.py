@@ -1,6 +1,6 @@
 """How well fine-tuned models do, beside the same weights fine-tuned with transformers on the same data and settings.
 
-    python benchmarks/quality.py --model_dir=minilm --glue_dir=$GLUE_DIR --banking77_dir=banking77 \\
+    python -m benchmarks.quality --model_dir=minilm --glue_dir=$GLUE_DIR --banking77_dir=banking77 \\
         --work_dir=quality --torch_python=torch/bin/python
 
 The model is a folder in Google's layout, as `bert convert --to=google` makes it of others. The peer lives in an
@@ -25,17 +25,16 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-ROOT = pathlib.Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+from benchmarks import alternating, quality_table
+from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Run, all_runs
+from benchmarks.train_step import machine, print_table
+from bert import cli, files, flags
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.formats import configs
+from bert.options import option, required
 
-from benchmarks import alternating, quality_table  # noqa: E402
-from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Run, all_runs  # noqa: E402
-from benchmarks.train_step import machine, print_table  # noqa: E402
-from bert import cli, files, flags  # noqa: E402
-from bert.config import BertConfig  # noqa: E402
-from bert.errors import InputError  # noqa: E402
-from bert.formats import configs  # noqa: E402
-from bert.options import option, required  # noqa: E402
+ROOT = pathlib.Path(__file__).parent.parent
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

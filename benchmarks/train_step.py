@@ -1,6 +1,6 @@
 """How fast a training step is, beside transformers and keras-hub on the same model and rows, and what memory it takes.
 
-    python benchmarks/train_step.py --mrpc_dir=$GLUE_DIR/MRPC --vocab_file=$BERT_BASE_DIR/vocab.txt \\
+    python -m benchmarks.train_step --mrpc_dir=$GLUE_DIR/MRPC --vocab_file=$BERT_BASE_DIR/vocab.txt \\
         --torch_python=torch/bin/python --keras_hub_python=keras_hub/bin/python
 
 The peers live in environments of their own; one that is not given, or lacks its package, is left out:
@@ -21,15 +21,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
-ROOT = pathlib.Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks import alternating, operations  # noqa: E402
-from benchmarks.alternating import Program, Result  # noqa: E402
-from bert import cli, flags  # noqa: E402
-from bert.config import BertConfig  # noqa: E402
-from bert.errors import InputError  # noqa: E402
-from bert.options import option  # noqa: E402
+from benchmarks import alternating, operations
+from benchmarks.alternating import Program, Result
+from bert import cli, flags
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.options import option
 
 MINILM = BertConfig(30522, 384, 6, 12, 1536, type_vocab_size=2)
 ROUND = 8  # batches of MRPC in one measurement

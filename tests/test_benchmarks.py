@@ -17,15 +17,15 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from tests import commands
 
-SCRIPT = commands.TESTS.parent / "benchmarks" / "train_step.py"
+ROOT = commands.TESTS.parent
 CONFIG = BertConfig(vocab_size=10, hidden_size=4, num_hidden_layers=2, num_attention_heads=2, intermediate_size=6)
 
 
 def run(folder, **flags) -> subprocess.CompletedProcess:
     sizes = {"batch_size": 4, "max_seq_length": 16, "max_predictions_per_seq": 3, "steps": 1, "repeats": 1}
     flags = {"bert_config_file": commands.write_config(folder), **sizes, **flags}
-    argv = [sys.executable, str(SCRIPT), *(f"--{name}={value}" for name, value in flags.items())]
-    return subprocess.run(argv, capture_output=True, text=True)
+    argv = [sys.executable, "-m", "benchmarks.train_step", *(f"--{name}={value}" for name, value in flags.items())]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
 
 
 def rows_of(table: str) -> list[list[str]]:

@@ -104,9 +104,12 @@ def test_readme_tells_the_counts_and_flags_that_exist():
     for part, counts in (("intents", INTENTS), ("pairs", PAIRS)):
         numbers = " | ".join(str(count) for count in counts.values())
         assert re.search(rf"^\| `{part}/` \|.*\| {re.escape(numbers)} \|", text, re.MULTILINE)
-    for script in ("run_classifier", "examples.faq.make_small_model"):
+    for script, call in (
+        ("run_classifier", r"run_classifier\.py"),
+        ("examples.faq.make_small_model", r"-m examples\.faq\.make_small_model"),
+    ):
         known = {field.name for field in dataclasses.fields(importlib.import_module(script).Settings)}
-        commands = re.findall(rf"^python {script.replace('.', '/')}\.py((?:.*\\\n)*.*)", text, re.MULTILINE)
+        commands = re.findall(rf"^python {call}((?:.*\\\n)*.*)", text, re.MULTILINE)
         assert commands
         assert set(re.findall(r"--(\w+)", "".join(commands))) <= known
     assert set(re.findall(r"--(\w+)", text)) <= {

@@ -1,12 +1,7 @@
 """Training steps of this project, as its commands run them: records, input pipeline, `Steps.train`. And its variants,
 and plain matrix products, the measure of the machine."""
 
-import pathlib
-import sys
-
 import worker
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))
 
 
 class Program:

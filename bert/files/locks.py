@@ -50,6 +50,7 @@ def locked(path: str, what: str) -> Iterator[None]:
 
 
 def _acquire(path: str, what: str) -> int:
+    assert fcntl is not None  # the caller has looked
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:

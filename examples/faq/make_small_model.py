@@ -1,6 +1,6 @@
 """Writes a small model to start from scratch with, for whom has no checkpoint: vocab.txt and bert_config.json.
 
-    python examples/faq/make_small_model.py --data_dir=examples/faq/intents --output_dir=output/faq-model
+    python -m examples.faq.make_small_model --data_dir=examples/faq/intents --output_dir=output/faq-model
 
 The vocabulary is the special tokens and every character of the texts in the folder, so no text has an unknown one. A
 character that is a word by itself, as Chinese ones and punctuation are, stands there once; any other, such as a letter
@@ -11,11 +11,7 @@ or a digit, twice: plain for the start of a word and with ## for the rest of it.
 import dataclasses
 import json
 import os
-import pathlib
-import sys
 import unicodedata
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))
 
 from bert import cli, files
 from bert.config import BertConfig
