@@ -21,7 +21,7 @@ from tests import commands, numpy_bert
 from tests.campaign import children
 from tests.campaign.children import Child, Ended
 
-SECONDS = 150  # the longest any tiny command may take, on a busy machine
+SECONDS = 180  # the longest any tiny command may take, on a busy machine
 OUTPUT = "out"
 WORDS = ("the", "company", "said", "no", "after", "bell", "and", "in", "new", "trade", "group", "of", "old", "her")
 
