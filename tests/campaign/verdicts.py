@@ -88,9 +88,9 @@ def is_whole(path: pathlib.Path) -> bool:
     try:
         if path.suffix == ".json":
             json.loads(path.read_bytes())
-        elif path.suffix == ".jsonl":
-            [json.loads(line) for line in path.read_bytes().splitlines()]
-        elif path.suffix == ".tfrecord":
+        elif path.suffix == ".jsonl":  # a log: its last line may have no end yet, and goes when the run goes on
+            [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+        elif path.suffix in (".tfrecord", ".tf_record"):
             sum(1 for _ in records.read(str(path)))
     except (ValueError, InputError, RecursionError):
         return False

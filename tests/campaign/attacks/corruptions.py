@@ -133,6 +133,9 @@ def _kind_of(name: str) -> str:
     return name.rstrip("0123456789") if ".ckpt-" in name else name.split("-0")[0]
 
 
+_NO_WARNINGS = ("Going on from", "Trained to step", "The best by")  # they name checkpoints that are whole
+
+
 class StateCorruption(Attack):
     """What a killed run goes on from: it ends as if undisturbed, or the damage is told, and nothing is lost."""
 
@@ -143,10 +146,11 @@ class StateCorruption(Attack):
         if not any(target.trains for target in self.base.targets.values()):
             return self.skipped("no target that trains")
         target = self.base.pick(generator, lambda one: one.trains)
-        pattern = generator.choice(target.state)
+        # The model and its vocabulary may not become others either, between two starts.
+        inputs = [name for name in ("vocab.txt", "bert_config.json") if name in target.inputs]
+        pattern = generator.choice([*(f"{OUTPUT}/{state}" for state in target.state), *inputs])
         with self.base.copy(target, halfway=True) as folder:
-            found = sorted((folder / OUTPUT).glob(pattern))
-            path = generator.choice(found)
+            path = generator.choice(sorted(folder.glob(pattern)))
             how, before = damage(path, generator), verdicts.listing(folder)
             ended = target.run(folder)
             name = path.relative_to(folder).as_posix()
@@ -155,9 +159,13 @@ class StateCorruption(Attack):
 
     def _faults(self, target: Target, folder: pathlib.Path, name: str, ended: Ended, before: verdicts.Listing):
         prefix = name.removesuffix(".index").split(".data-")[0]
-        found = verdicts.faults(ended, (0, 1), (name.removeprefix(f"{OUTPUT}/"), prefix))
+        others = target.inputs.get(name, ()) if OUTPUT not in name else ()
+        # Where it is another run that the file tells of, the message is about the folder.
+        others += ("--output_dir",) if name.endswith((".json", ".txt")) else ()
+        found = verdicts.faults(ended, (0, 1), (name.removeprefix(f"{OUTPUT}/"), prefix, *others))
         if ended.status != 0:
             return found + verdicts.leftovers(folder, before) + verdicts.losses(folder, before, name)
         other = end_faults(target, folder)
-        told = any(part in ended.stderr for part in (name, prefix))
+        lines = [line for line in ended.stderr.splitlines() if not line.startswith(_NO_WARNINGS)]
+        told = any(part in line for line in lines for part in (name, prefix))
         return found + [f"{fault} (in silence)" for fault in other if not told]

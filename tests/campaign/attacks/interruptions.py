@@ -31,6 +31,7 @@ class Interruption(Attack):
                 child = target.start(folder)
                 child.run_for(moment)
                 faults += self._interrupt(child, means, generator, ended)
+                faults += [fault for fault in verdicts.leftovers(folder) if fault.startswith("half-written")]
                 faults += verdicts.losses(folder, {name: before[name] for name in before if OUTPUT not in name})
             faults += rerun_faults(target, folder, ended)
         return self.verdict(f"{target.name}: {', then '.join(told)}", faults, ended)
