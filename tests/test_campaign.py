@@ -94,7 +94,7 @@ def test_damages_change_something_and_are_repeatable(damage):
 
 
 def test_the_table_counts_by_kind():
-    well = Verdict("full disk", 1, "", (), (), "")
+    well = Verdict("full disk", 1, "", (), ())
     found = [well, well._replace(faults=("x",)), well._replace(attack="interruptions"), well._replace(skipped="why")]
     rows = [line.split() for line in runner.table(found).splitlines()[1:]]
     assert rows == [["interruptions", "1", "1", "0"], ["full", "disk", "2", "1", "1"], ["all", "3", "2", "1"]]

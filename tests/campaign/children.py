@@ -39,15 +39,8 @@ _HELD_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 def preload() -> None:
     """Imports what the commands import, in a process that will fork them and nothing else."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)  # TensorFlow's own lines, which the commands keep from their users too
-    try:
-        for name in PRELOADED:
-            importlib.import_module(name)
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    for name in PRELOADED:
+        importlib.import_module(name)
 
 
 class Ended(NamedTuple):

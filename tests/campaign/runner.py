@@ -84,4 +84,4 @@ def shortcoming(verdict: Verdict, repeat: str) -> str:
     """All that is needed to see it again."""
     lines = [f"[{verdict.attack}] {verdict.what}", *(f"  - {fault}" for fault in verdict.faults)]
     lines += [f"  $ {command}" for command in verdict.commands]
-    return "\n".join([*lines, f"  last line: {verdict.last_line[:500]}", f"  again: {repeat}"])
+    return "\n".join([*lines, f"  again: {repeat}"])

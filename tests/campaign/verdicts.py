@@ -29,8 +29,7 @@ class Verdict(NamedTuple):
     seed: int
     what: str  # what was done to whom, for people
     faults: tuple[str, ...]
-    commands: tuple[str, ...]
-    last_line: str
+    commands: tuple[str, ...]  # each with its exit status and the last line it told
     skipped: str = ""  # why it could not be tried here
 
     @property

@@ -30,11 +30,11 @@ class Attack:
         raise NotImplementedError
 
     def verdict(self, what: str, faults: Sequence[str], ended: Sequence[Ended]) -> Verdict:
-        last = ended[-1].last_line if ended else ""
-        return Verdict(self.kind, 0, what, tuple(faults), tuple(one.command for one in ended), last)
+        commands = tuple(f"{one.command}  # {one.status}: {one.last_line[:500]}" for one in ended)
+        return Verdict(self.kind, 0, what, tuple(faults), commands)
 
     def skipped(self, why: str) -> Verdict:
-        return Verdict(self.kind, 0, "", (), (), "", skipped=why)
+        return Verdict(self.kind, 0, "", (), (), skipped=why)
 
 
 def rerun_faults(target: Target, folder: pathlib.Path, ended: list[Ended]) -> list[str]:
