@@ -11,6 +11,8 @@ from tests.campaign.base import OUTPUT, SECONDS
 
 _AT_ITS_END = 0.5  # seconds: a command that ends so soon after the deletion had written everything
 
+_UNTIL_THE_LOCK = 0.4  # the part of a run in which it has surely asked for its lock
+
 
 def _has_begun(folder: pathlib.Path):
     return lambda: any((folder / OUTPUT).iterdir())
@@ -23,17 +25,19 @@ class TwoRuns(Attack):
 
     def attempt(self, generator: random.Random):
         target = self.base.pick(generator)
-        delay = generator.uniform(0, 0.5 * target.seconds)
+        delay = generator.uniform(0, 0.3 * target.seconds)
         with self.base.copy(target) as folder:
             first = target.start(folder)
             began = first.wait_until(_has_begun(folder), SECONDS) and first.run_for(delay)
-            second = target.run(folder)
-            alone = not first.is_running()
-            ended = [first.end(SECONDS), second]
+            second = target.start(folder)
+            met = first.wait_until(lambda: not second.is_running(), SECONDS)
+            # A first run that ends while the second still reads its input is not met by it.
+            missed = not met and time.monotonic() - second.started < _UNTIL_THE_LOCK * target.seconds
+            ended = [first.end(SECONDS), second.end(SECONDS)]
             faults = [f"the first: {fault}" for fault in verdicts.faults(ended[0], (0,))]
             faults += [f"the first: {fault}" for fault in end_faults(target, folder)]
-            if began and not (alone and second.status == 0):
-                told = verdicts.faults(second, (1,), (f"process {first.pid}",))
+            if began and not (missed and ended[1].status == 0):
+                told = verdicts.faults(ended[1], (1,), (f"process {first.pid}",))
                 faults += [f"the second: {fault}" for fault in told]
         return self.verdict(
             f"{target.name}: a second run {delay:.2f} s after the first one's first file", faults, ended
