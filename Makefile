@@ -1,14 +1,17 @@
 # make test   checks style and types, then runs the test suite
 # make demo   runs the three commands on real input: weights, news articles, a table of results at the end
 # make lint   checks the style and the types alone
+# make campaign   attacks the commands: kills, full disks, damaged files; CAMPAIGN_MINUTES=30, CAMPAIGN_SEED=drawn
 #
-# All three share one virtual environment, .venv; the first to run makes it. Another Python: make test PYTHON=python3.12
+# All four share one virtual environment, .venv; the first to run makes it. Another Python: make test PYTHON=python3.12
 
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/ready
 
-.PHONY: test demo lint
+CAMPAIGN_MINUTES ?= 30
+
+.PHONY: test demo lint campaign
 
 test: lint
 	@echo "Running the tests"
@@ -23,6 +26,9 @@ lint: $(READY)
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo/run.sh
+
+campaign: $(READY)
+	@$(VENV)/bin/python -m tests.campaign --minutes=$(CAMPAIGN_MINUTES) $(if $(CAMPAIGN_SEED),--seed=$(CAMPAIGN_SEED))
 
 # A file that is touched last says that everything was installed, so the next call starts at once.
 $(READY): $(wildcard requirements*.txt)
