@@ -356,7 +356,7 @@ ANOTHER_RUN = [
     (
         "run_classifier",
         file("vocab.txt", lambda content: content.replace(b"after\n", b"before\n")),
-        "its vocabulary is",
+        "its vocab_sha256 is",
     ),
 ]
 

@@ -15,6 +15,7 @@ from benchmarks.peers import fine_tune_with_transformers
 from bert import checkpoint
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.heads import SequenceClassifier
 from tests import commands
 
 ROOT = commands.TESTS.parent
@@ -161,7 +162,9 @@ def test_quality_of_ours(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(quality.TASKS, "mrpc", dataclasses.replace(quality.TASKS["mrpc"], seeds=(1,)))
     commands.write_config(tmp_path)
     (tmp_path / "vocab.txt").write_bytes(commands.VOCABULARY.read_bytes())
-    checkpoint.write_variables(str(tmp_path / "bert_model.ckpt"), {"bert/pooler/dense/bias": np.zeros(32, np.float32)})
+    model = SequenceClassifier(BertConfig.from_dict(commands.TINY), 2)
+    weights = {variable.path: variable.value for variable in model.weights if variable.path.startswith("bert/")}
+    checkpoint.write_variables(str(tmp_path / "bert_model.ckpt"), weights)
     write_mrpc(tmp_path, "train", 16)
     write_mrpc(tmp_path, "dev", 8)
     work_dir = tmp_path / "work"

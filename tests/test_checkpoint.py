@@ -128,7 +128,7 @@ def test_resolve_takes_prefix_index_and_folder(micro, tmp_path):
     copy_as_run(micro, tmp_path, step=10)
     assert checkpoint.resolve(str(tmp_path)) == str(tmp_path / "model.ckpt-10")
     for missing in (tmp_path / "nothing.ckpt", micro):
-        with pytest.raises(InputError, match="--init_checkpoint: no checkpoint at"):
+        with pytest.raises(InputError, match="`init_checkpoint`: no checkpoint at"):
             checkpoint.resolve(str(missing))
 
 

@@ -5,7 +5,6 @@ import gzip
 import json
 import os
 import pathlib
-import re
 import resource
 import subprocess
 import sys
@@ -58,7 +57,7 @@ def run(flags):
     ("changes", "message"),
     [
         ({"output_file": None}, "--output_file must be given"),
-        ({"input_file": None, "vocab_file": None}, "--input_file, --vocab_file must be given"),
+        ({"input_file": None, "vocab_file": None}, "--vocab_file, --input_file must be given"),
         ({"max_seq_length": "abc"}, "max_seq_length=abc"),
         ({"no_such_flag": 3}, "unknown flag --no_such_flag"),
         ({"input_file": "{tmp}/no*.txt"}, "--input_file: no file matches '{tmp}/no*.txt'"),
@@ -106,9 +105,11 @@ def test_bad_input_is_told_and_leaves_nothing(flags, changes, message, golden, t
     def filled(text):
         return text.format(tmp=tmp_path, golden=golden) if isinstance(text, str) else text
 
-    with pytest.raises(InputError, match=re.escape(filled(message))) as error:
+    with pytest.raises(InputError) as error:
         run(flags | {name: filled(value) for name, value in changes.items()})
-    assert "\n" not in str(error.value)
+    told = cli.with_flags(str(error.value), command.Settings)
+    assert filled(message) in told
+    assert "\n" not in told
     assert list(out.iterdir()) == []
 
 
@@ -117,7 +118,7 @@ def test_a_full_disk_leaves_nothing(flags, out):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
     try:
-        with pytest.raises(OSError, match="cannot be held beside the output: File too large"):
+        with pytest.raises(OSError, match="cannot be held beside it: File too large"):
             run(flags | {"dupe_factor": 50})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

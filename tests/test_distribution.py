@@ -137,10 +137,10 @@ def test_a_tf_config_that_is_none_is_named(monkeypatch, text):
 
 def test_multi_worker_without_workers_is_refused(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    with pytest.raises(InputError, match=r"--distribution=multi_worker: .*TF_CONFIG names no workers"):
+    with pytest.raises(InputError, match=r"`distribution`=multi_worker: .*TF_CONFIG names no workers"):
         distribution.create_strategy("multi_worker")
 
 
 def test_use_tpu_and_another_distribution_are_refused():
-    with pytest.raises(InputError, match="--use_tpu is True and --distribution is mirrored"):
+    with pytest.raises(InputError, match="`use_tpu` is True and `distribution` is mirrored"):
         distribution.create_strategy("mirrored", use_tpu=True)

@@ -145,7 +145,7 @@ def test_a_label_that_fits(kind, label, checked):
         (CLASS, "", "unknown label '', expected one of bad, good, so so"),
         (MULTILABEL, ("good", "great"), "unknown label 'great', expected some of bad, good, so so"),
         (MULTILABEL, "goo", "unknown label 'goo', expected some of bad, good, so so"),
-        (MULTILABEL, 2.0, "the label is 2.0, expected some of bad, good, so so"),
+        (MULTILABEL, 2.0, "the label is '2.0', expected some of bad, good, so so"),
         (REGRESSION, "good", "the label is 'good', expected a number"),
         (REGRESSION, "", "the label is '', expected a number"),
         (REGRESSION, "inf", "the label is 'inf', expected a number"),

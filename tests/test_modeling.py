@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert.activations import gelu_exact
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import PretrainingModel, SequenceClassifier
-from bert.modeling import BertModel, Dropout, gelu_exact
+from bert.modeling import BertModel, Dropout
 from tests import model_references as references
 
 

@@ -109,7 +109,7 @@ def test_a_restart_keeps_complete_shards(corpus, options, streamed, tmp_path):
 def test_shards_of_another_run_are_refused(corpus, options, streamed):
     folder, _ = streamed
     before = files_of(folder)
-    with pytest.raises(InputError, match=r"out-00000\.tfrecord was made with --dupe_factor 2, now it is 3"):
+    with pytest.raises(InputError, match=r"out-00000\.tfrecord was made with `dupe_factor` 2, now it is 3"):
         stream(corpus, folder, dataclasses.replace(options, dupe_factor=3))
     other = corpus.parent / "other.txt"
     other.write_text("another text\n")

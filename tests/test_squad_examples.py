@@ -94,7 +94,7 @@ def test_an_answer_in_the_wrong_place_is_left_out_with_a_warning(write, caplog):
         ({"data": []}, "holds no question to learn"),
         (squad({"id": 7}), "data[0].paragraphs[0].qas[0]: 'id' is 7, expected a text"),
         (squad({"answers": []}), "qas[0]: has 0 answers, expected exactly 1 in training"),
-        (squad({"answers": [], "is_impossible": True}), "SQuAD 2.0 needs --version_2_with_negative=true"),
+        (squad({"answers": [], "is_impossible": True}), "SQuAD 2.0 needs `version_2_with_negative`=true"),
         (squad({}, {"answers": [ANSWER, ANSWER]}), "qas[1]: has 2 answers, expected exactly 1"),
         (squad({"answers": [{"text": "x"}]}), "qas[0].answers[0]: has no 'answer_start', expected a whole number"),
         (squad({"answers": [{"text": " ", "answer_start": 3}]}), "answers[0]: the text is empty"),

@@ -2,4 +2,5 @@
 
 from bert.records.documentation import describe
 
-print(describe(), end="")
+if __name__ == "__main__":
+    print(describe(), end="")

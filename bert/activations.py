@@ -1,0 +1,53 @@
+"""The activations of the original, and the exact gelu that Hugging Face's weights were trained with."""
+
+import tensorflow as tf
+
+# gelu(x) = x · sigmoid(2 sqrt(2/π) (x + 0.044715 x³)): the tanh form of Hendrycks & Gimpel (2016), that Google's
+# weights were trained with, written with 1 + tanh(u) = 2 · sigmoid(2u). As single operations it makes some twenty
+# passes over the widest tensors of the model; XLA makes one in each direction, and keeps nothing but x in between.
+_GELU_LINEAR = 1.5957691216057308
+_GELU_CUBIC = 0.044715 * _GELU_LINEAR
+
+
+@tf.function(jit_compile=True, reduce_retracing=True)
+def _gelu(x: tf.Tensor) -> tf.Tensor:
+    return x * tf.sigmoid(x * (_GELU_LINEAR + _GELU_CUBIC * tf.square(x)))
+
+
+@tf.function(jit_compile=True, reduce_retracing=True)
+def _gelu_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    square = tf.square(x)
+    gate = tf.sigmoid(x * (_GELU_LINEAR + _GELU_CUBIC * square))
+    return upstream * gate * (1.0 + x * (1.0 - gate) * (_GELU_LINEAR + 3.0 * _GELU_CUBIC * square))
+
+
+@tf.custom_gradient
+def gelu(x: tf.Tensor) -> tf.Tensor:
+    """Gaussian error linear unit, tanh form (docs/parity.md 9)."""
+    return _gelu(x), lambda upstream: _gelu_gradient(x, upstream)
+
+
+# gelu_exact(x) = x · Φ(x), with Φ the normal distribution (Hendrycks & Gimpel, 2016), whose density is φ; the gradient
+# is Φ(x) + x φ(x). Weights trained with Hugging Face's `gelu` want this one.
+_ERF_SCALE = 0.7071067811865476  # 1/√2
+_DENSITY_SCALE = 0.3989422804014327  # 1/√(2π)
+
+
+@tf.function(jit_compile=True, reduce_retracing=True)
+def _gelu_exact(x: tf.Tensor) -> tf.Tensor:
+    return 0.5 * x * (1.0 + tf.math.erf(x * _ERF_SCALE))
+
+
+@tf.function(jit_compile=True, reduce_retracing=True)
+def _gelu_exact_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    density = _DENSITY_SCALE * tf.exp(-0.5 * tf.square(x))
+    return upstream * (0.5 * (1.0 + tf.math.erf(x * _ERF_SCALE)) + x * density)
+
+
+@tf.custom_gradient
+def gelu_exact(x: tf.Tensor) -> tf.Tensor:
+    """Gaussian error linear unit with the error function."""
+    return _gelu_exact(x), lambda upstream: _gelu_exact_gradient(x, upstream)
+
+
+ACTIVATIONS = {"linear": tf.identity, "relu": tf.nn.relu, "gelu": gelu, "gelu_exact": gelu_exact, "tanh": tf.tanh}
