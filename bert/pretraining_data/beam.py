@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from bert import files, sidecar
 from bert.errors import InputError
@@ -116,7 +117,7 @@ class _ReadBlocks(beam.DoFn):
     def __init__(self, options: Options) -> None:
         self._options = options
 
-    def process(self, element: tuple[int, list[str]]) -> Iterator[Block | beam.pvalue.TaggedOutput]:
+    def process(self, element: tuple[int, list[str]]) -> Iterator[Any]:  # Beam takes annotations for its own types
         group, paths = element
         duplicates = DuplicateCounter()
         yield from read_blocks(group, duplicates.watch(read_sentences(paths, self._options)), self._options)
@@ -132,7 +133,7 @@ class _MakeRecords(beam.DoFn):
     def setup(self) -> None:
         self._maker = BlockMaker(self._options)
 
-    def process(self, block: Block) -> Iterator[bytes | beam.pvalue.TaggedOutput]:
+    def process(self, block: Block) -> Iterator[Any]:
         for records, counts in self._maker.records(block):
             yield from records
             yield beam.pvalue.TaggedOutput(_COUNTS, counts)
