@@ -39,6 +39,7 @@ class QuestionAnswering(FineTuning[evaluation.Report]):
             )
         self.examples = {split: self._read(split) for split in settings.splits}
         self._windows: dict[str, windows.QuestionWindows] = {}
+        self._answered: tuple[Outputs, dict[str, answers.Answers]] | None = None
 
     def texts(self) -> Iterator[str]:
         return (example.question for part in self.examples.values() for example in part)
@@ -105,7 +106,12 @@ class QuestionAnswering(FineTuning[evaluation.Report]):
         return files[split] or ""
 
     def _answers(self, split: str, outputs: Outputs) -> dict[str, answers.Answers]:
-        """Answers by question id."""
+        """Answers by question id; the last are kept, since predictions are written and then judged."""
+        if self._answered is None or self._answered[0] is not outputs:
+            self._answered = outputs, self._find_answers(split, outputs)
+        return self._answered[1]
+
+    def _find_answers(self, split: str, outputs: Outputs) -> dict[str, answers.Answers]:
         rows = self.rows(split)
         start, end = outputs["start_logits"], outputs["end_logits"]
         # What stands behind a window's last token is padding that a longer neighbour in its batch brought along.
