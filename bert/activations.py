@@ -1,6 +1,26 @@
 """The activations of the original, and the exact gelu that Hugging Face's weights were trained with."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import tensorflow as tf
+
+_PLAIN = contextvars.ContextVar("plain", default=False)
+
+
+@contextlib.contextmanager
+def plain_operations() -> Iterator[None]:
+    """While it is open, activations become single operations, for graphs that only predict.
+
+    What XLA compiles, it compiles again for each length of a batch, and other programs (ONNX, LiteRT) cannot read it.
+    """
+    token = _PLAIN.set(True)
+    try:
+        yield
+    finally:
+        _PLAIN.reset(token)
+
 
 # gelu(x) = x · sigmoid(2 sqrt(2/π) (x + 0.044715 x³)): the tanh form of Hendrycks & Gimpel (2016), that Google's
 # weights were trained with, written with 1 + tanh(u) = 2 · sigmoid(2u). As single operations it makes some twenty
@@ -22,9 +42,13 @@ def _gelu_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
 
 
 @tf.custom_gradient
+def _trained_gelu(x: tf.Tensor) -> tf.Tensor:
+    return _gelu(x), lambda upstream: _gelu_gradient(x, upstream)
+
+
 def gelu(x: tf.Tensor) -> tf.Tensor:
     """Gaussian error linear unit, tanh form (docs/parity.md 9)."""
-    return _gelu(x), lambda upstream: _gelu_gradient(x, upstream)
+    return tf.nn.gelu(x, approximate=True) if _PLAIN.get() else _trained_gelu(x)
 
 
 # gelu_exact(x) = x · Φ(x), with Φ the normal distribution (Hendrycks & Gimpel, 2016), whose density is φ; the gradient
@@ -45,9 +69,13 @@ def _gelu_exact_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
 
 
 @tf.custom_gradient
+def _trained_gelu_exact(x: tf.Tensor) -> tf.Tensor:
+    return _gelu_exact(x), lambda upstream: _gelu_exact_gradient(x, upstream)
+
+
 def gelu_exact(x: tf.Tensor) -> tf.Tensor:
     """Gaussian error linear unit with the error function."""
-    return _gelu_exact(x), lambda upstream: _gelu_exact_gradient(x, upstream)
+    return tf.nn.gelu(x, approximate=False) if _PLAIN.get() else _trained_gelu_exact(x)
 
 
 ACTIVATIONS = {"linear": tf.identity, "relu": tf.nn.relu, "gelu": gelu, "gelu_exact": gelu_exact, "tanh": tf.tanh}

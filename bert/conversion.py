@@ -1,7 +1,6 @@
 """A model from one kind of folder to another: Google's downloads, Hugging Face's, our own output folders."""
 
 import contextlib
-import dataclasses
 import logging
 import os
 import shutil
@@ -9,81 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bert import checkpoint, files, formats
-from bert.config import BertConfig
+from bert import checkpoint, files, formats, stored_model
 from bert.errors import InputError
-from bert.formats import configs, huggingface, tokenizers, weights
+from bert.formats import configs, huggingface
+from bert.stored_model import StoredModel
 from bert.tasks import labels_file
-from bert.tokenization import MAX_WORD_CHARACTERS, Vocabulary
-from bert.training.run_folder import RunFolder
+from bert.tokenization import MAX_WORD_CHARACTERS
 
 logger = logging.getLogger(__name__)
 
-GOOGLE_PREFIX = "bert_model.ckpt"
 GOOGLE_CONFIG = "bert_config.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class StoredModel:
-    """A model as it lies in a folder: `weights` is a checkpoint prefix or a safetensors file; `labels` is the content
-    of a labels.json, None where the model has no classes or numbers to tell."""
-
-    weights: str
-    config: BertConfig
-    vocabulary: Vocabulary
-    do_lower_case: bool
-    max_seq_length: int
-    labels: dict | None = None
-
-    @property
-    def is_tagger(self) -> bool:
-        return self.labels is not None and self.labels.get("task") == huggingface.TAGGING
-
-
-def read(folder: str, vocab_file: str | None = None) -> StoredModel:
-    """Finds out what lies in a folder. Raises InputError for a folder of none of the three kinds, a missing part,
-    and a vocabulary that is too large. `vocab_file` is for a folder that has none and does not say where it is."""
-    if not files.is_folder(folder):
-        raise InputError(f"`model_dir`: {folder} is no folder")
-    run = RunFolder(folder).content()
-    settings = run.get("settings", {})
-    config = BertConfig.from_dict(run["config"]) if "config" in run else BertConfig.from_json_file(folder)
-    vocab_path = formats.vocab_file(vocab_file or settings.get("vocab_file") or folder)
-    if not files.exists(vocab_path):
-        raise InputError(f"`vocab_file`: the vocabulary {vocab_path} does not exist, give the one of this model")
-    vocabulary = Vocabulary.from_file(vocab_path)
-    if len(vocabulary) > config.vocab_size:
-        raise InputError(f"{vocab_path} has {len(vocabulary)} entries, but the model of {folder} {config.vocab_size}")
-    if run.get("vocab_sha256", vocabulary.sha256) != vocabulary.sha256:
-        raise InputError(f"{vocab_path} is not the vocabulary that the model of {folder} was trained with")
-    lower_case = settings.get("do_lower_case", tokenizers.read_lower_case(os.path.dirname(vocab_path)))
-    if lower_case is None:
-        lower_case = tokenizers.is_lower_cased(vocabulary.tokens)
-        logger.info("Nothing says whether the model is lower-cased; by its vocabulary it is: %s.", lower_case)
-    return StoredModel(
-        _find_weights(folder),
-        config,
-        vocabulary,
-        lower_case,
-        settings.get("max_seq_length") or huggingface.read_max_seq_length(folder) or config.max_position_embeddings,
-        labels_file.read(folder),
-    )
-
-
-def _find_weights(folder: str) -> str:
-    """The best checkpoint of a run, else its last; the weights of a download."""
-    run_folder = RunFolder(folder)
-    for checkpoints in (run_folder.best, run_folder.checkpoints):
-        if latest := checkpoints.latest():
-            return latest
-    found = weights.find(folder, "model_dir")
-    prefix = os.path.join(folder, GOOGLE_PREFIX)
-    if not found and not files.exists(f"{prefix}.index"):
-        raise InputError(
-            f"`model_dir`: no model in {folder}, expected {weights.WEIGHTS_FILE} (Hugging Face), {GOOGLE_PREFIX}.index "
-            "(Google), or model.ckpt-N.index (a run of ours)"
-        )
-    return found or prefix
 
 
 def convert(model: StoredModel, output_dir: str, to: str) -> None:
@@ -91,8 +25,7 @@ def convert(model: StoredModel, output_dir: str, to: str) -> None:
 
     Raises InputError where the folder exists already, or the kind has no place for the model.
     """
-    shapes = checkpoint.read_shapes(model.weights)
-    names = [name for name in shapes if not checkpoint.is_training_state(name)]
+    names = list(model.shapes)
     if to == formats.SENTENCE_TRANSFORMERS:
         heads = [name for name in names if not name.startswith("bert/")]
         names = [name for name in names if name.startswith("bert/")]
@@ -112,7 +45,7 @@ def convert(model: StoredModel, output_dir: str, to: str) -> None:
 
 
 def _write_google(folder: str, model: StoredModel, values: Mapping[str, np.ndarray]) -> None:
-    checkpoint.write_variables(os.path.join(folder, GOOGLE_PREFIX), values)
+    checkpoint.write_variables(os.path.join(folder, stored_model.GOOGLE_PREFIX), values)
     files.write_text(os.path.join(folder, GOOGLE_CONFIG), model.config.to_json())
     files.write_text(os.path.join(folder, formats.VOCAB_FILE), "".join(f"{t}\n" for t in model.vocabulary.tokens))
     if model.labels:
@@ -125,7 +58,7 @@ def _write_google(folder: str, model: StoredModel, values: Mapping[str, np.ndarr
 
 
 def _write_huggingface(folder: str, model: StoredModel, values: Mapping[str, np.ndarray]) -> None:
-    name = huggingface.architecture(list(values), model.is_tagger)
+    name = huggingface.architecture(list(values), model.kind == stored_model.TAGGING)
     labels: Sequence[str] = ()
     kind = "class"
     if "output_bias" in values:

@@ -163,15 +163,14 @@ class SelfAttention(keras.layers.Layer):
         value = self._split(self.value(hidden))  # [B, N, S, D]
         scale = tf.math.rsqrt(tf.cast(query.shape[-1], query.dtype))
         scores = tf.matmul(query * scale, key, transpose_b=True)  # [B, N, K, S]
-        padding = 1.0 - tf.cast(input_mask, tf.float32)[:, tf.newaxis, tf.newaxis, :]  # [B, 1, 1, S]
+        padding = 1.0 - tf.cast(tf.expand_dims(tf.expand_dims(input_mask, 1), 1), tf.float32)  # [B, 1, 1, S]
         weights = tf.nn.softmax(tf.cast(scores, tf.float32) + MASKED_SCORE * padding)
         weights = self.dropout(tf.cast(weights, scores.dtype), seed=seed)
         context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])  # [B, K, N, D]
         return tf.reshape(context, tf.shape(queries))  # [B, K, H]
 
     def _split(self, x: tf.Tensor) -> tf.Tensor:
-        shape = tf.shape(x)
-        x = tf.reshape(x, [shape[0], shape[1], self.num_heads, x.shape[-1] // self.num_heads])  # [B, S, N, D]
+        x = tf.reshape(x, [-1, tf.shape(x)[1], self.num_heads, x.shape[-1] // self.num_heads])  # [B, S, N, D]
         return tf.transpose(x, [0, 2, 1, 3])  # [B, N, S, D]
 
 

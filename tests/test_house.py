@@ -30,7 +30,8 @@ LAYERS = (
     ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization"),
     ("bert.distribution", "bert.heads"),
     ("bert.training",),
-    ("bert.conversion", "bert.finetuning", "bert.pretraining"),
+    ("bert.finetuning", "bert.pretraining", "bert.stored_model"),
+    ("bert.conversion", "bert.prediction"),
     ("bert.cli", "bert.commands"),
     ("bert.__main__",),
 )

@@ -24,8 +24,8 @@ class Settings:
 
 
 def main(settings: Settings) -> None:
-    from bert import conversion
+    from bert import conversion, stored_model
 
-    model = conversion.read(settings.model_dir, settings.vocab_file)
+    model = stored_model.read(settings.model_dir, settings.vocab_file)
     conversion.convert(model, settings.output_dir, settings.to)
     logger.info("Wrote %s", settings.output_dir)

@@ -1,0 +1,158 @@
+"""A model as it lies in a folder: a download of Google's, a Hugging Face folder, or one that a command here trained."""
+
+import dataclasses
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from bert import checkpoint, files, formats, heads
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.formats import configs, huggingface, tokenizers, weights
+from bert.heads import HeadedModel
+from bert.tasks import label_kinds, labels_file
+from bert.tokenization import Vocabulary
+from bert.training.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+GOOGLE_PREFIX = "bert_model.ckpt"
+CLASSIFICATION, TAGGING, QUESTION_ANSWERING = "classification", "tagging", "question answering"
+PRETRAINING, ENCODER = "pre-training", "encoder"
+
+# What a checkpoint is for is told by its head. Those of sequences and of tags have the same names.
+_HEADS = {"output_bias": CLASSIFICATION, "cls/squad/output_bias": QUESTION_ANSWERING}
+_HEADS |= {"cls/predictions/output_bias": PRETRAINING}
+
+# What a checkpoint of other programs may lack, since it is not needed for what the model is asked.
+_SPARED = {
+    CLASSIFICATION: (),
+    TAGGING: ("bert/pooler/",),
+    QUESTION_ANSWERING: ("bert/pooler/",),
+    PRETRAINING: ("bert/pooler/", "cls/seq_relationship/"),
+    ENCODER: ("bert/pooler/",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredModel:
+    """A model as it lies in a folder.
+
+    Attributes:
+      weights: a checkpoint prefix or a safetensors file.
+      shapes: variable -> shape, the optimizer's left out.
+      labels: the content of a labels.json, None where the model has no classes or numbers to tell.
+      settings: the flags that it was last trained or judged with, by name; empty where a folder does not say.
+    """
+
+    folder: str
+    weights: str
+    shapes: Mapping[str, tuple[int, ...]]
+    config: BertConfig
+    vocabulary: Vocabulary
+    do_lower_case: bool
+    max_seq_length: int
+    labels: dict | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """What it can do, by its head: one of the names above."""
+        found = next((kind for name, kind in _HEADS.items() if name in self.shapes), ENCODER)
+        is_tagger = self.labels is not None and self.labels.get("task") == huggingface.TAGGING
+        return TAGGING if found == CLASSIFICATION and is_tagger else found
+
+    @property
+    def label_kind(self) -> label_kinds.LabelKind:
+        """What a label of a classification is."""
+        return label_kinds.KINDS[(self.labels or {}).get("label_kind", label_kinds.CLASS.name)]
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The classes or tags in the order of their ids, with transformers' names where nobody named them; empty
+        where there are none."""
+        if not self.label_kind.has_classes or "output_bias" not in self.shapes:
+            return ()
+        named = self.labels["labels"] if self.labels else configs.labels_of(self.config.other)
+        return tuple(named or huggingface.nameless(self.shapes["output_bias"][0]))
+
+    def build(self) -> HeadedModel:
+        """The model with its weights. Raises InputError where the checkpoint lacks a part of it or does not fit."""
+        model = self._new_model()
+        report = checkpoint.warm_start({variable.path: variable for variable in model.weights}, self.weights)
+        needed = [name for name in report.missing if not name.startswith(_SPARED[self.kind])]
+        if needed:
+            raise InputError(f"{self.weights}: has no '{needed[0]}', which a model for {self.kind} needs")
+        return model
+
+    def _new_model(self) -> HeadedModel:
+        if self.kind == CLASSIFICATION:
+            return getattr(heads, self.label_kind.head)(
+                self.config, **self.label_kind.head_arguments(self.label_names, (), None)
+            )
+        if self.kind == TAGGING:
+            return heads.TokenClassifier(self.config, len(self.label_names))
+        others = {
+            QUESTION_ANSWERING: heads.SpanModel,
+            PRETRAINING: heads.PretrainingModel,
+            ENCODER: heads.EncoderModel,
+        }
+        return others[self.kind](self.config)
+
+
+def read(folder: str, vocab_file: str | None = None) -> StoredModel:
+    """Finds out what lies in a folder. Raises InputError for a folder of none of the three kinds, a missing part,
+    and a vocabulary that is too large. `vocab_file` is for a folder that has none and does not say where it is."""
+    if not files.is_folder(folder):
+        raise InputError(f"`model_dir`: {folder} is no folder")
+    run = RunFolder(folder).content()
+    settings = run.get("settings", {})
+    config = BertConfig.from_dict(run["config"]) if "config" in run else BertConfig.from_json_file(folder)
+    vocabulary, vocab_path = _read_vocabulary(folder, vocab_file or settings.get("vocab_file") or folder, config, run)
+    lower_case = settings.get("do_lower_case", tokenizers.read_lower_case(os.path.dirname(vocab_path)))
+    if lower_case is None:
+        lower_case = tokenizers.is_lower_cased(vocabulary.tokens)
+        logger.info("Nothing says whether the model is lower-cased; by its vocabulary it is: %s.", lower_case)
+    found = _find_weights(folder)
+    shapes = checkpoint.read_shapes(found)
+    return StoredModel(
+        folder,
+        found,
+        {name: shape for name, shape in shapes.items() if not checkpoint.is_training_state(name)},
+        config,
+        vocabulary,
+        lower_case,
+        settings.get("max_seq_length") or huggingface.read_max_seq_length(folder) or config.max_position_embeddings,
+        labels_file.read(folder),
+        settings,
+    )
+
+
+def _read_vocabulary(folder: str, named: str, config: BertConfig, run: Mapping[str, Any]) -> tuple[Vocabulary, str]:
+    """The vocabulary and its path. Raises InputError where there is none or it is not the model's."""
+    path = formats.vocab_file(named)
+    if not files.exists(path):
+        raise InputError(f"`vocab_file`: the vocabulary {path} does not exist, give the one of this model")
+    vocabulary = Vocabulary.from_file(path)
+    if len(vocabulary) > config.vocab_size:
+        raise InputError(f"{path} has {len(vocabulary)} entries, but the model of {folder} {config.vocab_size}")
+    if run.get("vocab_sha256", vocabulary.sha256) != vocabulary.sha256:
+        raise InputError(f"{path} is not the vocabulary that the model of {folder} was trained with")
+    return vocabulary, path
+
+
+def _find_weights(folder: str) -> str:
+    """The best checkpoint of a run, else its last; the weights of a download."""
+    run_folder = RunFolder(folder)
+    for checkpoints in (run_folder.best, run_folder.checkpoints):
+        if latest := checkpoints.latest():
+            return latest
+    found = weights.find(folder, "model_dir")
+    prefix = os.path.join(folder, GOOGLE_PREFIX)
+    if not found and not files.exists(f"{prefix}.index"):
+        raise InputError(
+            f"`model_dir`: no model in {folder}, expected {weights.WEIGHTS_FILE} (Hugging Face), {GOOGLE_PREFIX}.index "
+            "(Google), or model.ckpt-N.index (a run of ours)"
+        )
+    return found or prefix
