@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import special
 
 from bert.tasks import InputExample, encoding
@@ -12,8 +13,8 @@ from bert.tokenization import Tokenizer, Vocabulary
 from tests import commands, numpy_bert
 
 LENGTH = 8
-DECIDING = {"calm": "water", "loud": "company"}
-FILLER = "the report said after the report "  # six WordPieces; a row has room for six
+DECIDING = {"calm": "water", "loud": "river"}
+FILLER = "the and to of after in "  # six WordPieces; a row has room for six
 
 
 def table(repeats: int, header: str = "text\tlabel") -> str:
@@ -69,13 +70,13 @@ def tail(tmp_path_factory):
 def windows(tmp_path_factory):
     """Trained, judged and asked on windows over the texts."""
     run = Run(tmp_path_factory.mktemp("windows"), long_text="windows")
-    run.outcome = run("--do_train", "--do_eval", "--do_predict")
+    run.outcome = run("--do_train", "--do_eval", "--do_predict", eval_every_steps=54, best_metric="accuracy")
     return run
 
 
 def test_the_tail_says_what_the_head_does_not(tail, tmp_path):
     assert accuracy(tail.output) == 1
-    assert "tokens: [CLS] report said after the report water [SEP]" in tail.outcome.stderr
+    assert "tokens: [CLS] and to of after in water [SEP]" in tail.outcome.stderr
     lost = "% of the WordPieces are in no row (--truncation=tail); --truncation=head or head_tail keeps others, "
     assert f"{lost}--long_text=windows keeps all." in tail.outcome.stderr
     # The same model reads the heads, which are all alike; that it was trained on others is told.
@@ -90,7 +91,7 @@ def test_the_folder_remembers_what_it_was_trained_on(tail):
     """Predicting with another truncation is told, and leaves what labels.json says of the training."""
     outcome = tail("--do_predict", truncation="head_tail", max_seq_length=7)
     assert "--truncation was tail, now it is head_tail." in outcome.stderr
-    assert "tokens: [CLS] the report the report water [SEP]" in outcome.stderr
+    assert "tokens: [CLS] the and after in water [SEP]" in outcome.stderr
     stored = labels_json(tail.output)
     assert [stored[name] for name in ("truncation", "long_text", "max_seq_length")] == ["tail", "truncate", LENGTH]
 
@@ -103,6 +104,9 @@ def test_windows_read_everything(windows):
     assert labels_json(windows.output)["long_text"] == "windows"
     report = json.loads((windows.output / "eval_report.json").read_text())
     assert report["examples"] == 6
+    entries = [json.loads(line) for line in (windows.output / "evaluations.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in entries] == [54, 108]
+    assert {float(entry["accuracy"] * 6).is_integer() for entry in entries} == {True}  # over examples, not windows
 
 
 def test_predictions_are_the_mean_logits_of_the_windows_a_line_an_example(windows):
@@ -117,7 +121,7 @@ def test_predictions_are_the_mean_logits_of_the_windows_a_line_an_example(window
     features = built.features(0, len(built))
     rows = [dict(zip(features, values, strict=True)) for values in zip(*features.values(), strict=True)]
     # Logs of probabilities are the logits less a number of each row, which a softmax does not see.
-    logits = numpy_bert.class_log_probabilities(windows.output / "model.ckpt-108", rows, heads=2)
+    logits = numpy_bert.class_log_probabilities(tf.train.latest_checkpoint(str(windows.output / "best")), rows, heads=2)
     means = [logits[built.example == number].mean(axis=0) for number in range(len(texts))]
     written = np.loadtxt(windows.output / "test_results.tsv")
     assert written == pytest.approx(special.softmax(means, axis=1), abs=1e-5)
@@ -125,11 +129,3 @@ def test_predictions_are_the_mean_logits_of_the_windows_a_line_an_example(window
     ids = [list(DECIDING).index(label) for _, label in texts]  # dev.tsv is test.tsv
     losses = -logits[np.arange(len(built)), np.array(ids)[built.example]]
     assert results["eval_loss"] == pytest.approx(losses.mean(), abs=1e-5)
-
-
-def test_a_model_of_windows_is_chosen_on_the_way_by_examples(tmp_path):
-    run = Run(tmp_path, long_text="windows", num_train_epochs=1)
-    run("--do_train", "--do_eval", eval_every_steps=3, best_metric="accuracy", max_seq_length=6)
-    entries = [json.loads(line) for line in (run.output / "evaluations.jsonl").read_text().splitlines()]
-    assert entries
-    assert all(entry["accuracy"] * 6 == pytest.approx(round(entry["accuracy"] * 6)) for entry in entries)

@@ -194,5 +194,5 @@ def test_an_unknown_label_and_too_short_a_length_are_refused(tokenizer, tmp_path
     built = encoding.build([InputExample("g", "a " * 9, label="maybe")], LABELS, tokenizer, 6, long_text="windows")
     with pytest.raises(InputError, match="g: unknown label 'maybe'"):
         rows.write(str(tmp_path / "out"), built)
-    with pytest.raises(InputError, match="`max_seq_length` is 2, .*expected at least 3$"):
+    with pytest.raises(InputError, match=r"`max_seq_length` is 2, .*expected at least 3$"):
         rows.write(str(tmp_path / "out"), built_of(tokenizer, 2, "abc|de", long_text="windows"))

@@ -223,11 +223,11 @@ class WindowRows(ClassificationRows):
         return np.add.reduceat(values, self.splits[:-1], axis=0) / np.diff(self.splits)[:, None].astype(np.float32)
 
     def _describe_lengths(self, positions: int) -> list[str]:
-        counts = np.diff(self.splits)
+        longer, most = 100 * np.mean(self.lengths > self.max_seq_length), np.diff(self.splits).max()
         lines = [
-            f"  WordPieces an example: {LengthSummary.of(self.lengths)}; {100 * np.mean(counts > 1):.1f}% are longer "
-            f"than max_seq_length {self.max_seq_length}",
-            f"  {len(self.examples)} examples in {len(self)} rows (`long_text`=windows), at most {counts.max()} each",
+            f"  WordPieces an example: {LengthSummary.of(self.lengths)}; {longer:.1f}% are longer than max_seq_length "
+            f"{self.max_seq_length}",
+            f"  {len(self.examples)} examples in {len(self)} rows (`long_text`=windows), at most {most} each",
         ]
         if self.lost.any():
             lines.append(f"  {_share_lost(self)}: the shorter text of a pair is cut to its half.")
