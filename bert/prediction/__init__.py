@@ -1,0 +1,50 @@
+"""A trained folder as an object that answers: loaded once, asked often.
+
+base            what all predictors share: rows in, one prediction a row out
+rows            what a row may be, and what is said of one that is none
+options         how rows are read: by what the folder says, unless asked otherwise
+forward         the model on few shapes, from several threads
+classification, questions, tagging, vectors, masks   a predictor for each kind of model
+"""
+
+from typing import Any
+
+from bert import stored_model
+from bert.prediction.base import Prediction, Predictor
+from bert.prediction.classification import (
+    ClassificationPredictor,
+    ClassPrediction,
+    LabelsPrediction,
+    NumberPrediction,
+)
+
+__all__ = [
+    "ClassPrediction",
+    "ClassificationPredictor",
+    "LabelsPrediction",
+    "NumberPrediction",
+    "Prediction",
+    "Predictor",
+    "load",
+]
+
+_PREDICTORS: dict[str, type[Predictor]] = {stored_model.CLASSIFICATION: ClassificationPredictor}
+
+
+def load(
+    folder: str, *, vocab_file: str | None = None, max_seq_length: int | None = None, **options: Any
+) -> Predictor[Any, Any]:
+    """Loads the model of a folder for prediction; `bert.load` is this function.
+
+    Args:
+      folder: an output folder of a training here, a Google download, or a Hugging Face folder.
+      vocab_file: the vocabulary, where the folder does not tell where it is.
+      max_seq_length: most WordPieces of a row; what the folder says if not given.
+      options: others of the model's kind (`Predictor.options`), in place of what the folder says.
+
+    Raises InputError where the folder holds no model, lacks a part, or an option is not one of its kind.
+    """
+    stored = stored_model.read(folder, vocab_file)
+    if stored.kind not in _PREDICTORS:
+        raise NotImplementedError(stored.kind)
+    return _PREDICTORS[stored.kind](stored, max_seq_length, options)

@@ -1,0 +1,94 @@
+"""A class, several classes or a number for a text or a pair of texts."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from bert import stored_model
+from bert.errors import InputError
+from bert.options import option
+from bert.prediction.base import Prediction, Predictor
+from bert.prediction.rows import read_pair
+from bert.tasks import label_kinds
+from bert.tasks.base import InputExample
+from bert.tasks.encoding import ClassificationRows
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassPrediction(Prediction):
+    """The most probable class, its probability, and those of all classes."""
+
+    label: str
+    score: float
+    probabilities: dict[str, float]
+    truncated: int
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelsPrediction(Prediction):
+    """The classes of over 0.5, how sure the least certain decision is, and the probabilities of all classes."""
+
+    labels: tuple[str, ...]
+    score: float
+    probabilities: dict[str, float]
+    truncated: int
+
+
+@dataclasses.dataclass(frozen=True)
+class NumberPrediction(Prediction):
+    """The number of a regression."""
+
+    number: float
+    truncated: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassificationReading:
+    """How a classification reads and writes."""
+
+    label_separator: str = option("|", "Stands between several classes in a line.")
+
+
+class ClassificationPredictor(Predictor[InputExample, Prediction]):
+    """A row is a text, a pair of texts, or {"text": ..., "text_b": ...}."""
+
+    kind = stored_model.CLASSIFICATION
+    fields: ClassVar = {"text": "the text", "text_b": "the second text of a pair, or null"}
+    options_class = ClassificationReading
+
+    def example(self, row: object) -> InputExample:
+        text, text_b = read_pair(row, ("text", "text_b"))
+        if text_b and self.stored.config.type_vocab_size < 2:
+            raise InputError("found a pair of texts, expected one: the model has type_vocab_size 1")
+        return InputExample("", text, text_b)
+
+    def _answer(self, examples: Sequence[InputExample]) -> Iterable[Prediction]:
+        kind, labels = self.stored.label_kind, self.stored.label_names
+        rows = ClassificationRows(examples, labels, self.tokenizer, self.max_seq_length, kind)
+        features = rows.features(0, len(rows))
+        probabilities = kind.probabilities(np.stack(self.forward(features)["logits"]))  # [R, C]
+        truncated = np.maximum(rows.lengths - self.max_seq_length, 0)
+        scores = kind.scores(probabilities)
+        for values, score, lost in zip(probabilities, scores.tolist(), truncated.tolist(), strict=True):
+            yield self._prediction(values, score, lost)
+
+    def _prediction(self, values: np.ndarray, score: float, truncated: int) -> Prediction:
+        kind, labels = self.stored.label_kind, self.stored.label_names
+        if not kind.has_classes:
+            return NumberPrediction(score, truncated)
+        probabilities = dict(zip(labels, values.tolist(), strict=True))
+        if isinstance(kind, label_kinds.MultiLabel):
+            chosen = tuple(labels[index] for index in np.flatnonzero(values > kind.threshold))
+            return LabelsPrediction(chosen, score, probabilities, truncated)
+        return ClassPrediction(labels[values.argmax()], score, probabilities, truncated)
+
+    def cells(self, result: Prediction) -> list[str]:
+        """The label and its score; of a regression the number."""
+        if isinstance(result, NumberPrediction):
+            return [f"{result.number:.6g}"]
+        if isinstance(result, LabelsPrediction):
+            return [self.options.label_separator.join(result.labels), f"{result.score:.4f}"]
+        assert isinstance(result, ClassPrediction)
+        return [result.label, f"{result.score:.4f}"]
