@@ -2,7 +2,7 @@
 
 base            what all predictors share: rows in, one prediction a row out
 rows            what a row may be, and what is said of one that is none
-options         how rows are read: by what the folder says, unless asked otherwise
+options         how rows are read and answers chosen: as the folder says, unless asked otherwise
 forward         the model on few shapes, from several threads
 classification, questions, tagging, vectors, masks   a predictor for each kind of model
 """
@@ -17,18 +17,36 @@ from bert.prediction.classification import (
     LabelsPrediction,
     NumberPrediction,
 )
+from bert.prediction.masks import MaskPredictor, MasksPrediction, Word
+from bert.prediction.questions import Answer, AnswerPrediction, QuestionPredictor
+from bert.prediction.tagging import Entity, TagsPrediction, TagsPredictor
+from bert.prediction.vectors import VectorPrediction, VectorPredictor
 
 __all__ = [
+    "Answer",
+    "AnswerPrediction",
     "ClassPrediction",
     "ClassificationPredictor",
+    "Entity",
     "LabelsPrediction",
+    "MaskPredictor",
+    "MasksPrediction",
     "NumberPrediction",
     "Prediction",
     "Predictor",
+    "QuestionPredictor",
+    "TagsPrediction",
+    "TagsPredictor",
+    "VectorPrediction",
+    "VectorPredictor",
+    "Word",
     "load",
 ]
 
-_PREDICTORS: dict[str, type[Predictor]] = {stored_model.CLASSIFICATION: ClassificationPredictor}
+_PREDICTORS: dict[str, type[Predictor]] = {
+    kind.kind: kind
+    for kind in (ClassificationPredictor, QuestionPredictor, TagsPredictor, VectorPredictor, MaskPredictor)
+}
 
 
 def load(
@@ -40,11 +58,9 @@ def load(
       folder: an output folder of a training here, a Google download, or a Hugging Face folder.
       vocab_file: the vocabulary, where the folder does not tell where it is.
       max_seq_length: most WordPieces of a row; what the folder says if not given.
-      options: others of the model's kind (`Predictor.options`), in place of what the folder says.
+      options: others of the model's kind (`Predictor.options_class`), in place of what the folder says.
 
-    Raises InputError where the folder holds no model, lacks a part, or an option is not one of its kind.
+    Raises InputError where the folder holds no model, lacks a part, or an option is none of its kind.
     """
     stored = stored_model.read(folder, vocab_file)
-    if stored.kind not in _PREDICTORS:
-        raise NotImplementedError(stored.kind)
     return _PREDICTORS[stored.kind](stored, max_seq_length, options)

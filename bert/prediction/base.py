@@ -24,6 +24,7 @@ from bert.prediction import rows as row_reading
 from bert.prediction.forward import Forward
 from bert.prediction.options import settle
 from bert.stored_model import StoredModel
+from bert.tasks.base import InputExample
 from bert.tokenization import Tokenizer
 from bert.training.outputs import Outputs
 
@@ -88,7 +89,7 @@ class Predictor(abc.ABC, Generic[Example, Result]):
         Raises InputError that names the bad rows, before anything is computed.
         """
         if isinstance(rows, str | bytes | tuple | Mapping) or not isinstance(rows, Iterable):
-            return self.answer(self.read([rows], lambda _: "the row"))[0]
+            return self.answer(self.read([rows], "the row"))[0]
         return self.answer(self.read(rows))
 
     def iterate(self, rows: Iterable[object]) -> Iterator[Result]:
@@ -96,16 +97,15 @@ class Predictor(abc.ABC, Generic[Example, Result]):
 
         Raises InputError where it comes to a bad row; those before it have their predictions.
         """
-        iterator = iter(rows)
-        for begin in itertools.count(0, self.rows_at_once):
-            part = list(itertools.islice(iterator, self.rows_at_once))
-            if not part:
-                return
-            yield from self.answer(self.read(part, lambda number, begin=begin: f"rows[{begin + number}]"))
+        iterator, done = iter(rows), 0
+        while part := list(itertools.islice(iterator, self.rows_at_once)):
+            yield from self.answer(self.read(part, first=done))
+            done += len(part)
 
-    def read(self, rows: Iterable[object], place: Callable[[int], str] = "rows[{}]".format) -> list[Example]:
-        """Checks rows; raises one InputError for all bad ones, each named by its `place`."""
-        return row_reading.read_all(rows, self.example, place)
+    def read(self, rows: Iterable[object], place: str = "rows[{}]", first: int = 0) -> list[Example]:
+        """Checks rows; raises one InputError for all bad ones, each named by `place`, in which `first` and so on are
+        the rows' numbers."""
+        return row_reading.read_all(rows, self.example, place, first)
 
     def answer(self, examples: Sequence[Example]) -> list[Result]:
         """The predictions of rows that `read` has checked, in their order."""
@@ -134,6 +134,18 @@ class Predictor(abc.ABC, Generic[Example, Result]):
     def forward(self, features: Mapping[str, np.ndarray]) -> Outputs:
         """What the network gives for each row, in order; features [R, S] each."""
         return self._forward({name: features[name] for name in INPUTS})
+
+
+class TextPredictor(Predictor[InputExample, Result]):
+    """A predictor whose rows are a text, a pair of texts, or {"text": ..., "text_b": ...}."""
+
+    fields: ClassVar[Mapping[str, str]] = {"text": "the text", "text_b": "the second text of a pair, or null"}
+
+    def example(self, row: object) -> InputExample:
+        text, text_b = row_reading.read_pair(row, ("text", "text_b"))
+        if text_b and self.stored.config.type_vocab_size < 2:
+            raise InputError("found a pair of texts, expected a text: the model has type_vocab_size 1")
+        return InputExample("", text, text_b)
 
 
 def _checked_length(stored: StoredModel, given: int | None) -> int:

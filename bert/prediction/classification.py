@@ -2,15 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 import numpy as np
 
 from bert import stored_model
-from bert.errors import InputError
 from bert.options import option
-from bert.prediction.base import Prediction, Predictor
-from bert.prediction.rows import read_pair
+from bert.prediction.base import Prediction, TextPredictor
 from bert.tasks import label_kinds
 from bert.tasks.base import InputExample
 from bert.tasks.encoding import ClassificationRows
@@ -51,18 +48,11 @@ class ClassificationReading:
     label_separator: str = option("|", "Stands between several classes in a line.")
 
 
-class ClassificationPredictor(Predictor[InputExample, Prediction]):
-    """A row is a text, a pair of texts, or {"text": ..., "text_b": ...}."""
+class ClassificationPredictor(TextPredictor[Prediction]):
+    """Gives what the labels are: a ClassPrediction, LabelsPrediction or NumberPrediction for each row."""
 
     kind = stored_model.CLASSIFICATION
-    fields: ClassVar = {"text": "the text", "text_b": "the second text of a pair, or null"}
     options_class = ClassificationReading
-
-    def example(self, row: object) -> InputExample:
-        text, text_b = read_pair(row, ("text", "text_b"))
-        if text_b and self.stored.config.type_vocab_size < 2:
-            raise InputError("found a pair of texts, expected one: the model has type_vocab_size 1")
-        return InputExample("", text, text_b)
 
     def _answer(self, examples: Sequence[InputExample]) -> Iterable[Prediction]:
         kind, labels = self.stored.label_kind, self.stored.label_names

@@ -12,15 +12,16 @@ NAMED = 3  # bad rows that a message names; the others are counted
 
 
 def read_all(
-    rows: Iterable[object], read: Callable[[object], Example], place: Callable[[int], str] = "rows[{}]".format
+    rows: Iterable[object], read: Callable[[object], Example], place: str = "rows[{}]", start: int = 0
 ) -> list[Example]:
-    """Reads every row. Raises one InputError for all bad ones, which names the first by their `place`."""
+    """Reads every row. Raises one InputError for all bad ones, each named by `place` with its number, from `start` on;
+    of many the first."""
     examples, faults = [], []
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows, start):
         try:
             examples.append(read(row))
         except InputError as error:
-            faults.append(f"{place(number)}: {error}")
+            faults.append(f"{place.format(number)}: {error}")
     if faults:
         more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
         raise InputError("; ".join(faults[:NAMED]) + more)
@@ -33,19 +34,19 @@ def read_pair(row: object, names: tuple[str, str], needs_second: bool = False) -
     Raises InputError for everything else, and, where it `needs_second`, for a row without it.
     """
     expected = _expected(names, needs_second)
+    texts: Sequence[object] = ()
     if isinstance(row, str):
-        first, second = row, None
+        texts = row, None
     elif isinstance(row, Mapping):
         check_names(row, names, expected)
-        first, second = row.get(names[0]), row.get(names[1])
-    elif isinstance(row, Sequence) and not isinstance(row, bytes) and len(row) == 2:
-        first, second = row
-    else:
-        raise InputError(f"found {shown(row)}, expected {expected}")
-    is_pair = isinstance(second, str) or (second is None and not needs_second)
-    if not isinstance(first, str) or not is_pair:
-        raise InputError(f"found {shown(row)}, expected {expected}")
-    return first, second
+        texts = row.get(names[0]), row.get(names[1])
+    elif isinstance(row, Sequence) and not isinstance(row, bytes):
+        texts = row
+    if len(texts) == 2:
+        first, second = texts
+        if isinstance(first, str) and (isinstance(second, str) or (second is None and not needs_second)):
+            return first, second
+    raise InputError(f"found {shown(row)}, expected {expected}")
 
 
 def check_names(row: Mapping, names: Sequence[str], expected: str) -> None:
