@@ -29,7 +29,6 @@ from bert.tokenization import Tokenizer
 from bert.training.outputs import Outputs
 
 SHORTEST = 3  # [CLS] [SEP] [SEP] of a pair
-INPUTS = ("input_ids", "input_mask", "segment_ids")
 Row = str | tuple | Mapping[str, Any]
 
 
@@ -74,8 +73,7 @@ class Predictor(abc.ABC, Generic[Example, Result]):
         self.options: Any = settle(self.options_class, stored.settings, options)
         self.check_options()
         self.tokenizer = Tokenizer(stored.vocabulary, stored.do_lower_case)
-        self.model = stored.build()
-        self._forward = Forward(self.network(self.model), self.max_seq_length)
+        self._forward = Forward(self.network(stored.build()), self.max_seq_length)
 
     @overload
     def predict(self, rows: Row) -> Result: ...  # type: ignore[overload-overlap]  # a text is one row
@@ -125,7 +123,7 @@ class Predictor(abc.ABC, Generic[Example, Result]):
         """A prediction as a person reads it, for one line of tab-separated columns."""
 
     def network(self, model: HeadedModel) -> Callable[[Tensors], Tensors]:
-        """What is run on batches of `INPUTS`: the model itself, or a function of it that gives less."""
+        """What is run on batches of input_ids, input_mask and segment_ids: the model itself, or a function of it that gives less."""
         return model
 
     def check_options(self) -> None:
@@ -133,7 +131,7 @@ class Predictor(abc.ABC, Generic[Example, Result]):
 
     def forward(self, features: Mapping[str, np.ndarray]) -> Outputs:
         """What the network gives for each row, in order; features [R, S] each."""
-        return self._forward({name: features[name] for name in INPUTS})
+        return self._forward(features)
 
 
 class TextPredictor(Predictor[InputExample, Result]):

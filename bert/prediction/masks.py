@@ -8,6 +8,7 @@ import tensorflow as tf
 from scipy import special
 
 from bert import stored_model
+from bert.activations import plain_operations
 from bert.errors import InputError
 from bert.heads import HeadedModel, PretrainingModel, Tensors
 from bert.options import option
@@ -70,15 +71,18 @@ class MaskPredictor(TextPredictor[MasksPrediction]):
 
     def network(self, model: HeadedModel) -> Callable[[Tensors], Tensors]:
         assert isinstance(model, PretrainingModel)
-        size, tokens = model.config.hidden_size, len(self.stored.vocabulary)
-        count = min(self.options.n_best_size, tokens)
+        tokens, count = len(self.stored.vocabulary), min(self.options.n_best_size, len(self.stored.vocabulary))
+        # Nothing more of the model is kept.
+        masked_lm, word_embeddings = model.heads.masked_lm, model.bert.embeddings.word_embeddings
 
-        @tf.function(input_signature=[tf.TensorSpec([MASKS_AT_ONCE, size], tf.float32)], autograph=False)
+        @tf.function(input_signature=[tf.TensorSpec([MASKS_AT_ONCE, model.config.hidden_size])], autograph=False)
         def best_words(hidden: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             """Probabilities and ids of the best words: [MASKS_AT_ONCE, count] both."""
-            logits = model.heads.masked_lm(hidden, model.bert.embeddings.word_embeddings)
-            return tf.math.top_k(tf.nn.softmax(tf.cast(logits, tf.float32))[:, :tokens], count)
+            with plain_operations():
+                logits = tf.cast(masked_lm(hidden, word_embeddings), tf.float32)  # [MASKS_AT_ONCE, V]
+            return tf.math.top_k(tf.nn.softmax(logits)[:, :tokens], count)
 
+        best_words.get_concrete_function()
         self._best_words = best_words
 
         def encoded(batch: Tensors) -> Tensors:
