@@ -136,7 +136,7 @@ def test_a_row_must_ask_something(filler):
 
 
 def test_a_pretraining_folder_must_be_told_its_vocabulary(pretrained, tmp_path):
-    with pytest.raises(InputError, match="^`vocab_file`: the vocabulary "):
+    with pytest.raises(InputError, match=r"^`vocab_file`: the vocabulary "):
         bert.load(str(pretrained))
     shutil.copytree(pretrained, tmp_path / "model")
     shutil.copy(commands.VOCABULARY, tmp_path / "model" / "vocab.txt")

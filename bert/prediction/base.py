@@ -70,7 +70,7 @@ class Predictor(abc.ABC, Generic[Example, Result]):
         """Raises InputError for an option that is none or has no sense, and for a checkpoint that does not fit."""
         self.stored = stored
         self.max_seq_length = _checked_length(stored, max_seq_length)
-        self.options: Any = settle(self.options_class, stored.settings, options)
+        self.options: Any = settle(self.options_class, {**stored.settings, **(stored.labels or {})}, options)
         self.check_options()
         self.tokenizer = Tokenizer(stored.vocabulary, stored.do_lower_case)
         self._forward = Forward(self.network(stored.build()), self.max_seq_length)
@@ -123,7 +123,7 @@ class Predictor(abc.ABC, Generic[Example, Result]):
         """A prediction as a person reads it, for one line of tab-separated columns."""
 
     def network(self, model: HeadedModel) -> Callable[[Tensors], Tensors]:
-        """What is run on batches of input_ids, input_mask and segment_ids: the model itself, or a function of it that gives less."""
+        """What is run on batches of input_ids, input_mask and segment_ids: the model, or a function that gives less."""
         return model
 
     def check_options(self) -> None:

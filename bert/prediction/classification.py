@@ -7,10 +7,10 @@ import numpy as np
 
 from bert import stored_model
 from bert.options import option
+from bert.options.classification import LongTextOptions
 from bert.prediction.base import Prediction, TextPredictor
-from bert.tasks import label_kinds
+from bert.tasks import encoding, label_kinds
 from bert.tasks.base import InputExample
-from bert.tasks.encoding import ClassificationRows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class NumberPrediction(Prediction):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ClassificationReading:
+class ClassificationReading(LongTextOptions):
     """How a classification reads and writes."""
 
     label_separator: str = option("|", "Stands between several classes in a line.")
@@ -56,12 +56,12 @@ class ClassificationPredictor(TextPredictor[Prediction]):
 
     def _answer(self, examples: Sequence[InputExample]) -> Iterable[Prediction]:
         kind, labels = self.stored.label_kind, self.stored.label_names
-        rows = ClassificationRows(examples, labels, self.tokenizer, self.max_seq_length, kind)
-        features = rows.features(0, len(rows))
-        probabilities = kind.probabilities(np.stack(self.forward(features)["logits"]))  # [R, C]
-        truncated = np.maximum(rows.lengths - self.max_seq_length, 0)
+        reading = {"truncation": self.options.truncation, "long_text": self.options.long_text}
+        rows = encoding.build(examples, labels, self.tokenizer, self.max_seq_length, kind, **reading)
+        logits = np.stack(self.forward(rows.features(0, len(rows)))["logits"])  # [W, C]
+        probabilities = kind.probabilities(rows.of_examples(logits))  # [R, C]
         scores = kind.scores(probabilities)
-        for values, score, lost in zip(probabilities, scores.tolist(), truncated.tolist(), strict=True):
+        for values, score, lost in zip(probabilities, scores.tolist(), rows.lost.tolist(), strict=True):
             yield self._prediction(values, score, lost)
 
     def _prediction(self, values: np.ndarray, score: float, truncated: int) -> Prediction:

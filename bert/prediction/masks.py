@@ -16,7 +16,7 @@ from bert.prediction.base import Prediction, TextPredictor
 from bert.prediction.options import check_positive
 from bert.records.layout import lay_out
 from bert.tasks.base import InputExample
-from bert.tasks.encoding import truncated_sizes
+from bert.tasks.truncation import truncated_sizes
 from bert.tokenization import Tokenizer
 
 MASK = "[MASK]"

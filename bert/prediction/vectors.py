@@ -68,8 +68,7 @@ class VectorPredictor(TextPredictor[VectorPrediction]):
     def _answer(self, examples: Sequence[InputExample]) -> Iterable[VectorPrediction]:
         rows = ClassificationRows(examples, (), self.tokenizer, self.max_seq_length)
         vectors = self.forward(rows.features(0, len(rows)))["vector"]
-        truncated = np.maximum(rows.lengths - self.max_seq_length, 0).tolist()
-        return [VectorPrediction(vector, lost) for vector, lost in zip(vectors, truncated, strict=True)]
+        return [VectorPrediction(vector, lost) for vector, lost in zip(vectors, rows.lost.tolist(), strict=True)]
 
     def cells(self, result: VectorPrediction) -> list[str]:
         """The components."""
