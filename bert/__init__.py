@@ -13,13 +13,21 @@ __version__ = "0.1.0"
 
 
 def load(
-    folder: str, *, vocab_file: str | None = None, max_seq_length: int | None = None, **options: Any
+    folder: str,
+    *,
+    vocab_file: str | None = None,
+    do_lower_case: bool | None = None,
+    max_seq_length: int | None = None,
+    **options: Any,
 ) -> "Predictor[Any, Any]":
     """Loads the model of a folder, to be asked often: an output folder, a Google download or a Hugging Face folder.
 
-    `vocab_file` is for a folder that does not tell where its vocabulary is; `max_seq_length` and the options of the
-    model's kind (docs/using-a-model.md) stand in place of what the folder says. Raises `bert.errors.InputError`.
+    `vocab_file` and `do_lower_case` are for a folder that does not tell its vocabulary and casing; `max_seq_length` and
+    the options of the model's kind (docs/using-a-model.md) stand in place of what it says. Raises
+    `bert.errors.InputError`, a ValueError.
     """
     from bert import prediction  # TensorFlow: whoever asks for the version does not wait for it
 
-    return prediction.load(folder, vocab_file=vocab_file, max_seq_length=max_seq_length, **options)
+    return prediction.load(
+        folder, vocab_file=vocab_file, do_lower_case=do_lower_case, max_seq_length=max_seq_length, **options
+    )

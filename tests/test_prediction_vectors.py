@@ -10,10 +10,10 @@ from scipy import special
 import bert
 from bert.errors import InputError
 from bert.prediction import masks
-from bert.tokenization import Tokenizer, Vocabulary
 from tests import commands, numpy_bert, trained
 
-TEXTS = [*trained.texts(20), ("the company", "said no")]
+CLS, SEP = 9, 10  # in vocab_small.txt
+TEXTS = ["the company said", *trained.texts(20), ("the company", "said no")]
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,21 @@ def variables(pretrained) -> numpy_bert.Bert:
     return numpy_bert.Bert(numpy_bert.read_variables(str(pretrained / "model.ckpt-1")), heads=2)
 
 
-def rows_of(texts) -> list[np.ndarray]:
-    """WordPieces of each row, uncut."""
-    tokenizer = Tokenizer(Vocabulary.from_file(str(commands.VOCABULARY)))
-    return [np.array([9, *tokenizer.encode([text])[0], 10]) for text in texts]
+def batch_of(*parts) -> dict[str, np.ndarray]:
+    """A batch of one row: [CLS] and what is given, a [SEP] behind each part."""
+    ids = np.array([[CLS, *(piece for part in parts for piece in (*part, SEP))]])
+    segments = [[0, *(number for number, part in enumerate(parts) for _ in (*part, SEP))]]
+    return {"input_ids": ids, "input_mask": np.ones_like(ids), "segment_ids": np.array(segments)}
+
+
+def masked_lm(bert: numpy_bert.Bert, hidden: np.ndarray) -> np.ndarray:
+    hidden = numpy_bert.gelu(bert.dense(hidden, "cls/predictions/transform/dense"))
+    hidden = bert.normalize(hidden, "cls/predictions/transform/LayerNorm")
+    return hidden @ bert.v["bert/embeddings/word_embeddings"].T + bert.v["cls/predictions/output_bias"]
+
+
+def next_sentence(bert: numpy_bert.Bert, pooled: np.ndarray) -> np.ndarray:
+    return pooled @ bert.v["cls/seq_relationship/output_weights"].T + bert.v["cls/seq_relationship/output_bias"]
 
 
 def test_vectors_are_means_of_plain_numpy(encoder, pretrained):
@@ -48,11 +59,8 @@ def test_vectors_are_means_of_plain_numpy(encoder, pretrained):
     vectors = model.encode(texts)
     assert (vectors.shape, vectors.dtype) == ((len(texts), 32), np.float32)
     reference = variables(pretrained)
-    for row, vector in zip(rows_of(texts), vectors, strict=True):
-        ids = row[None, :128]
-        sequence, _ = reference.encode(
-            {"input_ids": ids, "input_mask": np.ones_like(ids), "segment_ids": np.zeros_like(ids)}
-        )
+    for text, vector in zip(texts, vectors, strict=True):
+        sequence, _ = reference.encode(batch_of(model.tokenizer.encode([text])[0][:126]))
         np.testing.assert_allclose(vector, sequence[0].mean(axis=0), rtol=0, atol=2e-5)
     one = model.predict(texts[0])
     assert one.as_dict() == {"vector": one.vector.tolist(), "truncated": 0}
@@ -68,10 +76,8 @@ def test_other_poolings_and_layers(encoder, pretrained):
     assert np.array_equal(found["mean", -2], found["mean", 1])
     assert not np.allclose(found["mean", -2], found["mean", -1])
     assert (found["max", -1] >= found["mean", -1]).all()
-    ids = rows_of(TEXTS[:1])[0][None]
-    assert ids.shape[1] <= 32
-    batch = {"input_ids": ids, "input_mask": np.ones_like(ids), "segment_ids": np.zeros_like(ids)}
-    sequence, _ = variables(pretrained).encode(batch)
+    pieces, _ = bert.load(str(encoder)).tokenizer.encode(TEXTS[:1])
+    sequence, _ = variables(pretrained).encode(batch_of(pieces))
     np.testing.assert_allclose(found["cls", -1][0], sequence[0, 0], rtol=0, atol=2e-5)
     np.testing.assert_allclose(found["max", -1][0], sequence[0].max(axis=0), rtol=0, atol=2e-5)
 
@@ -101,24 +107,17 @@ def test_masks_are_those_of_plain_numpy(filler, pretrained):
     found = filler.predict(texts * 5)  # more masks than the head takes at once
     for text, one in zip(texts, found, strict=False):
         pieces, splits = masks.encode_with_masks([text] if isinstance(text, str) else list(text), filler.tokenizer)
-        parts = [[9, *pieces[: splits[1]], 10]] + [[*pieces[splits[1] :], 10]] * (len(splits) > 2)
-        ids = np.array([[piece for part in parts for piece in part]])
-        segments = np.array([[number for number, part in enumerate(parts) for _ in part]])
-        batch = {"input_ids": ids, "input_mask": np.ones_like(ids), "segment_ids": segments}
+        batch = batch_of(*np.split(pieces, splits[1:-1]))
         sequence, pooled = reference.encode(batch)
-        logits = reference.masked_lm(sequence[0, np.flatnonzero(ids[0] == filler.tokenizer.vocabulary.mask_id)])
-        probabilities = special.softmax(logits, axis=1)
+        is_mask = batch["input_ids"][0] == filler.tokenizer.vocabulary.mask_id
+        probabilities = special.softmax(masked_lm(reference, sequence[0, is_mask]), axis=1)
         assert [[word.word for word in mask] for mask in one.masks] == [
             [tokens[index] for index in np.argsort(-row)[:4]] for row in probabilities
         ]
         scores = [[word.score for word in mask] for mask in one.masks]
         np.testing.assert_allclose(scores, -np.sort(-probabilities)[:, :4], rtol=0, atol=1e-5)
-        if len(parts) == 1:
-            assert one.next_sentence is None
-        else:
-            v = reference.v
-            follows = pooled @ v["cls/seq_relationship/output_weights"].T + v["cls/seq_relationship/output_bias"]
-            assert one.next_sentence == pytest.approx(special.softmax(follows[0])[0], abs=1e-5)
+        follows = special.softmax(next_sentence(reference, pooled)[0])[0]
+        assert one.next_sentence == (None if isinstance(text, str) else pytest.approx(follows, abs=1e-5))
     assert [len(one.masks) for one in found] == [1, 3, 2] * 5
 
 

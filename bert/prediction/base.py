@@ -122,6 +122,10 @@ class Predictor(abc.ABC, Generic[Example, Result]):
     def cells(self, result: Result) -> list[str]:
         """A prediction as a person reads it, for one line of tab-separated columns."""
 
+    def row_of(self, line: str) -> object:
+        """The row that a line of text is: its columns, where tabs separate some."""
+        return tuple(line.split("\t")) if "\t" in line else line
+
     def network(self, model: HeadedModel) -> Callable[[Tensors], Tensors]:
         """What is run on batches of input_ids, input_mask and segment_ids: the model, or a function that gives less."""
         return model

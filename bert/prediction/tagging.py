@@ -114,6 +114,9 @@ class TagsPredictor(Predictor[Sentence, TagsPrediction]):
             found.append(Entity(kind, example.text[start:end], first, last, start, end))
         return tuple(found)
 
+    def row_of(self, line: str) -> object:
+        return line
+
     def cells(self, result: TagsPrediction) -> list[str]:
         """The tags, separated by spaces."""
         return [" ".join(result.tags)]
