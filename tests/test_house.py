@@ -21,6 +21,7 @@ LAYERS = (
         "bert.config",
         "bert.flags",
         "bert.masking",
+        "bert.pipelines",
         "bert.reporting",
         "bert.sidecar",
         "bert.tokenization",
@@ -30,7 +31,7 @@ LAYERS = (
     ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization"),
     ("bert.distribution", "bert.heads"),
     ("bert.training",),
-    ("bert.conversion", "bert.finetuning", "bert.pretraining"),
+    ("bert.conversion", "bert.features", "bert.finetuning", "bert.pretraining"),
     ("bert.cli", "bert.commands"),
     ("bert.__main__",),
 )
