@@ -297,7 +297,7 @@ def _features(folder: pathlib.Path) -> Target:
         "max_seq_length": 16,
     }
     inputs = {**MODEL_INPUTS, "texts.txt": ("--input_file",)}
-    inputs |= {name: ("model.ckpt", "--init_checkpoint") for name in weights}
+    inputs |= dict.fromkeys(weights, ("model.ckpt", "--init_checkpoint"))
     return Target("features", "extract_features", flags, inputs, seed_flag=None)
 
 
