@@ -1,9 +1,11 @@
 """Pre-training from records: masked LM and next sentence (section 3.1)."""
 
+import dataclasses
 import logging
 
 from bert import files, records, reporting, sidecar
 from bert.config import BertConfig
+from bert.dynamic_masking import DynamicMasking, Rules
 from bert.errors import InputError
 from bert.flags import EvaluationFlags
 from bert.heads import PretrainingModel
@@ -24,6 +26,9 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
     config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     record_set = open_records(options, config, settings.max_seq_length)
     vocabulary = check_vocabulary(record_set.paths, config)
+    masking = None
+    if options.dynamic_masking:
+        record_set, masking = masked_anew(record_set, settings.seed)
     logger.info("  %d records", record_set.count)
     for line in record_set.statistics():
         logger.info("  %s", line)
@@ -32,7 +37,7 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
     with run.opened(settings, strategy, lambda: PretrainingModel(config), identity, schedule) as trainer:
         evaluation = Evaluation(record_set, settings.eval_batch_size, options.max_eval_steps)
         if schedule:
-            run.train(trainer, settings, schedule, record_set, evaluation)
+            run.train(trainer, settings, schedule, record_set, evaluation, rewrite=masking)
         if settings.do_eval:
             results, _ = run.evaluate(trainer, evaluation)
             reporting.write_results(trainer.folder.own_file("eval_results.txt"), results)
@@ -53,6 +58,25 @@ def open_records(options: PretrainingOptions, config: BertConfig, max_seq_length
     record_set = RecordSet(records.PRETRAINING, tuple(paths), sizes)
     record_set.check()
     return record_set
+
+
+def masked_anew(record_set: RecordSet, seed: int) -> tuple[RecordSet, DynamicMasking]:
+    """The records as they have to be read to hide other pieces in every epoch, and what hides them.
+
+    Raises InputError where the side-cars do not say how.
+    """
+    rules = Rules.of_records(record_set.paths)
+    if rules.whole_words:
+        record_set = dataclasses.replace(record_set, kind=records.PRETRAINING_WORDS)
+        record_set.check()
+    logger.info("  Hidden anew in every epoch: %s", rules)
+    if rules.dupe_factor > 1:
+        logger.warning(
+            "The records hold each text %d times. With `dynamic_masking` once is enough: dupe_factor 1 makes records "
+            "that are as much smaller, of which an epoch is as much shorter.",
+            rules.dupe_factor,
+        )
+    return record_set, DynamicMasking(rules, seed, record_set.sizes["S"], record_set.sizes["P"])
 
 
 def check_vocabulary(paths: tuple[str, ...], config: BertConfig) -> dict[str, object]:

@@ -21,7 +21,7 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.flags import EvaluationFlags, FineTuningFlags, TrainingFlags
 from bert.heads import HeadedModel
-from bert.input_pipeline import RecordSet, evaluation_batches, training_batches
+from bert.input_pipeline import RecordSet, Rewrite, evaluation_batches, training_batches
 from bert.measures import Measure, Report
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from bert.tokenization import Tokenizer, Vocabulary
@@ -224,10 +224,12 @@ def train(
     schedule: Schedule,
     record_set: RecordSet,
     evaluation: Evaluation | None = None,
+    rewrite: Rewrite | None = None,
 ) -> None:
     """Trains to the end of the schedule with the optimizer of the paper, from wherever the trainer stands.
 
     With an `evaluation`, and `eval_every_steps`, the best checkpoint is kept and the trainer stands at it at the end.
+    `rewrite` changes rows as `training_batches` says.
     """
     every = settings.eval_every_steps if evaluation else 0
     selection = _selection(trainer, settings, evaluation) if evaluation and every else None
@@ -249,6 +251,7 @@ def train(
             start_step=trainer.step,
             cut=not distribution.is_tpu(trainer.strategy),
             length_grouping=settings.length_grouping,
+            rewrite=rewrite,
         )
         plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
         values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
