@@ -88,6 +88,8 @@ def _side_car(path: str) -> Mapping:
     ids = [masking[name] for name in ("cls_id", "sep_id", "mask_id")]
     if not all(0 <= index < values["vocab_size"] for index in ids):
         raise InputError(f"{where}: 'masking' holds the ids {ids}, expected 0 to {values['vocab_size'] - 1}")
+    if not 0 <= masking["masked_lm_prob"] <= 1:
+        raise InputError(f"{where}: 'masked_lm_prob' is {masking['masked_lm_prob']}, expected 0 to 1")
     if set(range(values["vocab_size"])) <= set(masking["repeated_ids"]):
         raise InputError(f"{where}: 'repeated_ids' leaves no word of {values['vocab_size']}")
     return values

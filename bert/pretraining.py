@@ -12,6 +12,7 @@ from bert.heads import PretrainingModel
 from bert.input_pipeline import RecordSet
 from bert.options.pretraining import PretrainingOptions
 from bert.training import run
+from bert.training.budget import TimeBudget
 from bert.training.run import Evaluation, Schedule
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
 
     Raises InputError for whatever is wrong with settings, records and checkpoints, most of it before any work.
     """
+    budget = TimeBudget(options.train_minutes, settings) if settings.do_train and options.train_minutes else None
     strategy = run.open_devices(settings)
     config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     record_set = open_records(options, config, settings.max_seq_length)
@@ -34,13 +36,22 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
         logger.info("  %s", line)
     identity = {"command": "run_pretraining", "config": config.to_dict(), **vocabulary}
     schedule = Schedule(options.num_train_steps, options.num_warmup_steps) if settings.do_train else None
+    if budget:
+        schedule = budget.stored_schedule(options.num_train_steps) or schedule
     with run.opened(settings, strategy, lambda: PretrainingModel(config), identity, schedule) as trainer:
         evaluation = Evaluation(record_set, settings.eval_batch_size, options.max_eval_steps)
+        if budget and schedule:
+            batches = run.batches_to_train(trainer, settings, record_set, masking)
+            with record_set.faults_named():
+                schedule = budget.begin(trainer, schedule, batches, evaluation if settings.do_eval else None)
         if schedule:
             run.train(trainer, settings, schedule, record_set, evaluation, rewrite=masking)
         if settings.do_eval:
             results, _ = run.evaluate(trainer, evaluation)
             reporting.write_results(trainer.folder.own_file("eval_results.txt"), results)
+        if budget:
+            budget.note(trainer.folder)
+            budget.log("At the end")
 
 
 def open_records(options: PretrainingOptions, config: BertConfig, max_seq_length: int) -> RecordSet:

@@ -285,6 +285,7 @@ def test_records_that_do_not_say_how_to_mask_are_refused(run, tmp_path):
     for change, message in (
         ({"do_whole_word_mask": 3}, "'masking.do_whole_word_mask' is 3, expected true or false"),
         ({"mask_id": 10_000}, "'masking' holds the ids"),
+        ({"masked_lm_prob": 1.5}, "'masked_lm_prob' is 1.5, expected 0 to 1"),
         ({"repeated_ids": list(range(473))}, "'repeated_ids' leaves no word"),
     ):
         masking = {**values["masking"], "write_word_starts": True, **change}

@@ -31,6 +31,7 @@ _RUN_SCHEMA = {
     "do_lower_case?": bool,
     "dev_fraction?": float,
     "dev_seed?": int,
+    "plan?": dict,
 }
 
 
@@ -84,6 +85,10 @@ class RunFolder:
             content = {**self.content(), **identity, "settings": dataclasses.asdict(settings)}
             files.write_json(self.own_file(RUN_FILE), content)
             yield
+
+    def note(self, entries: Mapping[str, object]) -> None:
+        """Writes further entries into run.json."""
+        files.write_json(self.own_file(RUN_FILE), {**self.content(), **entries})
 
     def write_labels(self, content: Mapping[str, object]) -> None:
         """Writes labels.json."""
