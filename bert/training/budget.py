@@ -9,6 +9,8 @@ import functools
 import logging
 import math
 import time
+import zlib
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -24,7 +26,13 @@ from bert.training.speed import Speed, measure
 logger = logging.getLogger(__name__)
 
 PLAN = "plan"  # its key in run.json
-_SCHEMA = {"train_minutes": float, "total_steps": int, "warmup_steps": int, "seconds_used": float}
+_SCHEMA = {
+    "train_minutes": float,
+    "total_steps": int,
+    "warmup_steps": int,
+    "seconds_used": float,
+    "checksum": int,
+}
 
 
 class TimeBudget:
@@ -61,6 +69,8 @@ class TimeBudget:
                 f"{plan['train_minutes']:g}, and its learning rates with it; give {plan['train_minutes']:g} or choose "
                 "another `output_dir`"
             )
+        if plan["checksum"] != _checksum(plan):
+            raise InputError(f"{where}: the plan is not as it was written, and the learning rates follow from it")
         if not 1 <= plan["total_steps"] <= most_steps:
             raise InputError(
                 f"{where}: the plan has {plan['total_steps']} steps, expected 1 to `num_train_steps`={most_steps}"
@@ -84,6 +94,7 @@ class TimeBudget:
             schedule = self._made(trainer, schedule, batches, evaluation)
             trainer.steps.optimizer.learning_rate = run.learning_rate(self._settings, schedule)
             self._plan = {"train_minutes": self._minutes, **dataclasses.asdict(schedule), "seconds_used": 0.0}
+            self._plan["checksum"] = _checksum(self._plan)
         self.note(trainer.folder)
         trainer.after_save = functools.partial(self.note, trainer.folder)
         return schedule
@@ -119,6 +130,11 @@ class TimeBudget:
 
     def log(self, when: str) -> None:
         logger.info("%s: %.1f of %g minutes used.", when, self.seconds_used / 60, self._minutes)
+
+
+def _checksum(plan: Mapping[str, float]) -> int:
+    """Of what must not change between two starts of a run."""
+    return zlib.crc32(f"{plan['train_minutes']:g} {plan['total_steps']} {plan['warmup_steps']}".encode())
 
 
 def fitting_steps(speed: Speed, seconds: float, settings: EvaluationFlags) -> int:
