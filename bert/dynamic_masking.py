@@ -128,30 +128,16 @@ class DynamicMasking:
         }
 
     def _hidden(self, is_piece: tf.Tensor, starts: tf.Tensor | None, wanted: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
-        """bool [B, S]: words in random order, each that still fits; without `starts` a piece is a word."""
-        count = tf.shape(is_piece)[0]
+        """bool [B, S]; without `starts` every piece is a word."""
         if starts is None:
-            word, sizes = None, tf.cast(is_piece, tf.int32)  # [B, W], W = S
-        else:
-            # [SEP] ends no word, and the first piece begins one whatever it is
-            word = tf.maximum(tf.cumsum(starts, axis=1) - 1, 0)  # [B, S]
-            places = tf.range(count)[:, tf.newaxis] * self._max_seq_length + word
-            sizes = tf.math.unsorted_segment_sum(tf.cast(is_piece, tf.int32), places, count * self._max_seq_length)
-            sizes = tf.reshape(sizes, [count, self._max_seq_length])  # [B, W]
-        by_chance = tf.argsort(tf.where(sizes > 0, order, order.dtype.max), axis=1)
-        ranked = tf.gather(sizes, by_chance, batch_dims=1)
-        if word is None:
-            hidden_so_far = tf.cumsum(ranked, axis=1)
-        else:
-
-            def hide(total: tf.Tensor, size: tf.Tensor) -> tf.Tensor:  # a word that is too long is passed over
-                return tf.where(total + size <= wanted, total + size, total)
-
-            hidden_so_far = tf.transpose(tf.scan(hide, tf.transpose(ranked), tf.zeros_like(wanted)))
-        previous = tf.pad(hidden_so_far, [[0, 0], [1, 0]])[:, :-1]
-        taken = (hidden_so_far > previous) & (hidden_so_far <= wanted[:, tf.newaxis])
-        taken = tf.gather(taken, tf.argsort(by_chance, axis=1), batch_dims=1)  # in the order of the row again
-        return (taken if word is None else tf.gather(taken, word, batch_dims=1)) & is_piece
+            return _taken(tf.cast(is_piece, tf.int32), wanted, order, single=True) & is_piece
+        size = self._max_seq_length
+        # [SEP] ends no word, and the first piece begins one whatever it is (docs/parity.md 6.10).
+        word = tf.maximum(tf.cumsum(starts, axis=1) - 1, 0)  # [B, S]
+        places = tf.range(tf.shape(word)[0])[:, tf.newaxis] * size + word
+        sizes = tf.math.unsorted_segment_sum(tf.cast(is_piece, tf.int32), places, tf.shape(word)[0] * size)
+        taken = _taken(tf.reshape(sizes, [-1, size]), wanted, order)
+        return tf.gather(taken, word, batch_dims=1) & is_piece
 
     def _shown(self, ids: tf.Tensor, shown: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
         """What stands at each position if it is hidden, int32 [B, S]."""
@@ -181,6 +167,29 @@ def unmasked(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
     positions = tf.cast(tf.gather_nd(batch["masked_lm_positions"], places), tf.int64)
     where = tf.stack([places[:, 0], positions], axis=1)
     return tf.tensor_scatter_nd_update(batch["input_ids"], where, tf.gather_nd(batch["masked_lm_ids"], places))
+
+
+def _taken(sizes: tf.Tensor, wanted: tf.Tensor, order: tf.Tensor, single: bool = False) -> tf.Tensor:
+    """Goes through the words of each row in random order and takes those that still fit, bool [B, W].
+
+    Args:
+      sizes: pieces in each word, int32 [B, W]; 0: there is no such word.
+      wanted: pieces to take at most, int32 [B].
+      order: int64 [B, W], the smallest comes first.
+      single: every word has one piece, which is faster.
+    """
+
+    def take(total: tf.Tensor, size: tf.Tensor) -> tf.Tensor:  # a word that would be too many is passed over
+        return tf.where(total + size <= wanted, total + size, total)
+
+    by_chance = tf.argsort(tf.where(sizes > 0, order, order.dtype.max), axis=1)
+    ranked = tf.gather(sizes, by_chance, batch_dims=1)
+    if single:
+        totals = tf.minimum(tf.cumsum(ranked, axis=1), wanted[:, tf.newaxis])
+    else:
+        totals = tf.transpose(tf.scan(take, tf.transpose(ranked), tf.zeros_like(wanted)))
+    before = tf.pad(totals, [[0, 0], [1, 0]])[:, :-1]
+    return tf.gather(totals > before, tf.argsort(by_chance, axis=1), batch_dims=1)  # in the order of the row again
 
 
 def _keys(*numbers: tf.Tensor) -> tf.Tensor:
