@@ -244,7 +244,7 @@ def run(tmp_path):
     return start
 
 
-@pytest.mark.parametrize("kind", ["plain", "words"])
+@pytest.mark.parametrize("kind", [pytest.param("plain", marks=pytest.mark.slow), "words"])
 def test_a_resumed_run_ends_with_the_same_bits(run, request, tmp_path, kind):
     path = request.getfixturevalue(kind)
     common = {"input_file": path, "learning_rate": 0.01, "num_warmup_steps": 100}

@@ -86,13 +86,13 @@ class RunFolder:
             files.write_json(self.own_file(RUN_FILE), content)
             yield
 
-    def note(self, entries: Mapping[str, object]) -> None:
-        """Writes further entries into run.json."""
-        files.write_json(self.own_file(RUN_FILE), {**self.content(), **entries})
-
     def write_labels(self, content: Mapping[str, object]) -> None:
         """Writes labels.json."""
         labels_file.write(self.own_path, content)
+
+    def note(self, entries: Mapping[str, object]) -> None:
+        """Writes further entries into run.json."""
+        files.write_json(self.own_file(RUN_FILE), {**self.content(), **entries})
 
     def content(self) -> dict:
         """What run.json holds; nothing where there is none. Raises InputError for a damaged one."""
