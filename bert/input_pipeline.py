@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +21,9 @@ from bert.records import RecordKind, count, parsing
 from bert.records.lengths import LengthSummary
 
 logger = logging.getLogger(__name__)
+
+Batch = dict[str, tf.Tensor]
+Rewrite = Callable[[Batch, tf.Tensor], Batch]  # rows as they were read, and int64 [B], the epoch each belongs to
 
 SHUFFLE_BUFFER = 50_000  # serialized rows; a classifier's whole training set in most cases
 WINDOW = 32  # batches whose rows are sorted by length together
@@ -116,11 +119,13 @@ def training_batches(
     start_step: int = 0,
     cut: bool = True,
     length_grouping: bool = True,
+    rewrite: Rewrite | None = None,
 ) -> tf.data.Dataset:
     """Endless full batches, from step `start_step` on: epochs follow each other, each in an order of its own.
 
     With `cut` a batch is as long as its longest row; with `length_grouping` too, the rows of `WINDOW` batches are
-    sorted by length first, so that rows of like length share a batch, and the batches come in random order.
+    sorted by length first, so that rows of like length share a batch, and the batches come in random order. What
+    `rewrite` makes of rows takes their place; it must be a function of its arguments.
     """
     window = WINDOW if cut and length_grouping else 1
     first_row = start_step // window * window * batch_size
@@ -130,6 +135,9 @@ def training_batches(
 
     def arrange(index: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         batch = _parse(record_set, *rows)
+        if rewrite:
+            numbers = index * window * batch_size + tf.range(window * batch_size, dtype=tf.int64)
+            batch = rewrite(batch, numbers // record_count)
         if window > 1:
             batch = _group_by_length(batch, window, tf.stack([tf.cast(seed, tf.int64), index]))
         return {name: tf.reshape(value, [window, batch_size, *value.shape[1:]]) for name, value in batch.items()}

@@ -11,8 +11,13 @@ from collections.abc import Callable, MutableSequence, Sequence
 
 KEEP = 0xFFFFFFFF  # stands for "the piece stays as it is" where a replacement's id is expected
 
-_MASK_SHARE = 0.8  # of the hidden positions show [MASK]
-_KEEP_SHARE = 0.5  # of the rest stay, the others show a random word: 80/10/10
+MASK_SHARE = 0.8  # of the hidden positions show [MASK]
+KEEP_SHARE = 0.5  # of the rest stay, the others show a random word: 80/10/10
+
+
+def wanted_count(length: int, masked_lm_prob: float, max_predictions_per_seq: int) -> int:
+    """How many pieces to hide of a sequence of this length, [CLS] and [SEP] counted."""
+    return min(max_predictions_per_seq, max(1, round(length * masked_lm_prob)))  # Python's round, halves to even
 
 
 def random_below(getrandbits: Callable[[int], int], count: int) -> int:
@@ -110,10 +115,10 @@ class MaskSampler:
             hidden = [self._masked[piece] for piece in self._whole_words(continues, wanted)]
         uniform = self._random
         for index in range(len(hidden)):
-            if uniform() < _MASK_SHARE:
+            if uniform() < MASK_SHARE:
                 continue
             piece = hidden[index] >> 32
-            if uniform() < _KEEP_SHARE:
+            if uniform() < KEEP_SHARE:
                 hidden[index] = piece << 32 | KEEP
             else:
                 word = random_below(self._getrandbits, len(self._replacement_ids))
@@ -124,9 +129,8 @@ class MaskSampler:
         """Prepares for sequences of up to `count` pieces."""
         for piece in range(len(self._masked), count + 1):
             self._masked.append(piece << 32 | self._mask_id)
-            # Python's round, halves to even, over the length with [CLS] and both [SEP]
-            wanted = max(1, round((piece + 3) * self._masked_lm_prob))
-            self._wanted.append(min(self._max_predictions_per_seq, wanted))
+            length = piece + 3  # [CLS] and both [SEP]
+            self._wanted.append(wanted_count(length, self._masked_lm_prob, self._max_predictions_per_seq))
 
     def _whole_words(self, continues: bytes, wanted: int) -> list[int]:
         """The pieces of random words; one that would be too many is passed over, not cut (docs/parity.md 6.10)."""

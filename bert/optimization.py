@@ -83,6 +83,20 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
             named |= {"loss_scale": self.loss_scale, "loss_scale/finite_steps": self.finite_steps}
         return named
 
+    @property
+    def schedule(self) -> float | WarmupLinearDecay:
+        """The learning rate as it was given; `learning_rate` is that of the step about to be taken."""
+        return self._learning_rate
+
+    def forget(self) -> None:
+        """Back to where no step was taken."""
+        for slot in (*self.adam_m, *self.adam_v):
+            slot.assign(tf.zeros_like(slot))
+        self.iterations.assign(0)
+        if self.loss_scaling:
+            self.loss_scale.assign(FIRST_LOSS_SCALE)
+            self.finite_steps.assign(0.0)
+
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
         """The loss to take gradients of: with loss scaling so large that half precision does not lose them."""
         return loss * self.loss_scale if self.loss_scaling else loss

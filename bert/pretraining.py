@@ -1,15 +1,18 @@
 """Pre-training from records: masked LM and next sentence (section 3.1)."""
 
+import dataclasses
 import logging
 
 from bert import files, records, reporting, sidecar
 from bert.config import BertConfig
+from bert.dynamic_masking import DynamicMasking, Rules
 from bert.errors import InputError
 from bert.flags import EvaluationFlags
 from bert.heads import PretrainingModel
 from bert.input_pipeline import RecordSet
 from bert.options.pretraining import PretrainingOptions
 from bert.training import run
+from bert.training.budget import TimeBudget
 from bert.training.run import Evaluation, Schedule
 
 logger = logging.getLogger(__name__)
@@ -20,22 +23,35 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
 
     Raises InputError for whatever is wrong with settings, records and checkpoints, most of it before any work.
     """
+    budget = TimeBudget(options.train_minutes, settings) if settings.do_train and options.train_minutes else None
     strategy = run.open_devices(settings)
     config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     record_set = open_records(options, config, settings.max_seq_length)
     vocabulary = check_vocabulary(record_set.paths, config)
+    masking = None
+    if options.dynamic_masking:
+        record_set, masking = masked_anew(record_set, settings.seed)
     logger.info("  %d records", record_set.count)
     for line in record_set.statistics():
         logger.info("  %s", line)
     identity = {"command": "run_pretraining", "config": config.to_dict(), **vocabulary}
     schedule = Schedule(options.num_train_steps, options.num_warmup_steps) if settings.do_train else None
+    if budget:
+        schedule = budget.stored_schedule(options.num_train_steps) or schedule
     with run.opened(settings, strategy, lambda: PretrainingModel(config), identity, schedule) as trainer:
         evaluation = Evaluation(record_set, settings.eval_batch_size, options.max_eval_steps)
+        if budget and schedule:
+            batches = run.batches_to_train(trainer, settings, record_set, masking)
+            with record_set.faults_named():
+                schedule = budget.begin(trainer, schedule, batches, evaluation if settings.do_eval else None)
         if schedule:
-            run.train(trainer, settings, schedule, record_set, evaluation)
+            run.train(trainer, settings, schedule, record_set, evaluation, rewrite=masking)
         if settings.do_eval:
             results, _ = run.evaluate(trainer, evaluation)
             reporting.write_results(trainer.folder.own_file("eval_results.txt"), results)
+        if budget:
+            budget.note(trainer.folder)
+            budget.log("At the end")
 
 
 def open_records(options: PretrainingOptions, config: BertConfig, max_seq_length: int) -> RecordSet:
@@ -53,6 +69,25 @@ def open_records(options: PretrainingOptions, config: BertConfig, max_seq_length
     record_set = RecordSet(records.PRETRAINING, tuple(paths), sizes)
     record_set.check()
     return record_set
+
+
+def masked_anew(record_set: RecordSet, seed: int) -> tuple[RecordSet, DynamicMasking]:
+    """The records as they have to be read to hide other pieces in every epoch, and what hides them.
+
+    Raises InputError where the side-cars do not say how.
+    """
+    rules = Rules.of_records(record_set.paths)
+    if rules.whole_words:
+        record_set = dataclasses.replace(record_set, kind=records.PRETRAINING_WORDS)
+        record_set.check()
+    logger.info("  Hidden anew in every epoch: %s", rules)
+    if rules.dupe_factor > 1:
+        logger.warning(
+            "The records hold each text %d times. With `dynamic_masking` once is enough: dupe_factor 1 makes records "
+            "that are as much smaller, of which an epoch is as much shorter.",
+            rules.dupe_factor,
+        )
+    return record_set, DynamicMasking(rules, seed, record_set.sizes["S"], record_set.sizes["P"])
 
 
 def check_vocabulary(paths: tuple[str, ...], config: BertConfig) -> dict[str, object]:

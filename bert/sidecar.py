@@ -19,6 +19,7 @@ _SCHEMA = {
     "do_lower_case?": bool,
     "vocab_size?": int,
     "vocab_sha256?": str,
+    "masking?": dict,
     "records?": (int, None),
     "counts?": dict,
     "inputs?": dict,

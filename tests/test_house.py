@@ -27,7 +27,7 @@ LAYERS = (
         "bert.tokenization",
     ),
     ("bert.records",),
-    ("bert.pretraining_data", "bert.tasks"),
+    ("bert.dynamic_masking", "bert.pretraining_data", "bert.tasks"),
     ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization"),
     ("bert.distribution", "bert.heads"),
     ("bert.training",),

@@ -24,6 +24,8 @@ class Settings(PretrainingOptions, EvaluationFlags):
             raise InputError("nothing to do: give --do_train=true or --do_eval=true or both")
         super().check()
         check_positive(self, "max_predictions_per_seq", "num_train_steps", "max_eval_steps")
+        if not 0 <= self.train_minutes < float("inf"):
+            raise InputError(f"--train_minutes is {self.train_minutes}, expected a number above 0, or 0 for no budget")
         if self.num_warmup_steps < 0:
             raise InputError(f"--num_warmup_steps is {self.num_warmup_steps}, expected 0 or more")
 

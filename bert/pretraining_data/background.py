@@ -23,7 +23,7 @@ from bert import files
 from bert.errors import InputError
 from bert.pretraining_data.plan_reader import PlanReader
 from bert.records.frames import frame
-from bert.records.kinds import PRETRAINING
+from bert.records.kinds import PRETRAINING, PRETRAINING_WORDS, RecordKind
 from bert.records.serialization import serialize
 
 _PIPE_BYTES = 1 << 20  # where the system allows it: a batch of plans fits, and nobody waits for the other to read
@@ -75,9 +75,10 @@ class RecordMaker:
         """Hands on the next tokens of the corpus, int32 [T]."""
         self._send(ids)
 
-    def end_tokens(self) -> None:
-        """No more tokens, plans from now on."""
+    def end_tokens(self, continues: np.ndarray | None = None) -> None:
+        """No more tokens, plans from now on; with `continues`, uint8 [T], the records say where words begin."""
         self._send(None)
+        self._send(continues)
 
     def add_plans(self, plans: np.ndarray) -> None:
         """Hands on the plans of the next instances, uint64 [B, 5 + P]."""
@@ -126,8 +127,10 @@ def main() -> None:
         tokens = array("i")
         for ids in _received(source):
             tokens.frombytes(ids.tobytes())
-        reader = PlanReader(np.frombuffer(tokens, np.int32), cls_id, sep_id, max_seq_length)
-        _make_records(_received(source), reader, max(1, _POSITIONS_PER_BATCH // max_seq_length), target)
+        continues = pickle.load(source)
+        reader = PlanReader(np.frombuffer(tokens, np.int32), cls_id, sep_id, max_seq_length, continues)
+        kind = PRETRAINING if continues is None else PRETRAINING_WORDS
+        _make_records(_received(source), reader, kind, max(1, _POSITIONS_PER_BATCH // max_seq_length), target)
         target.flush()
     except (EOFError, pickle.UnpicklingError):  # the first process is gone
         os._exit(1)
@@ -140,12 +143,14 @@ def _received(source: IO[bytes]) -> Iterator[np.ndarray]:
         yield values
 
 
-def _make_records(batches: Iterator[np.ndarray], reader: PlanReader, batch_size: int, target: IO[bytes]) -> None:
+def _make_records(
+    batches: Iterator[np.ndarray], reader: PlanReader, kind: RecordKind, batch_size: int, target: IO[bytes]
+) -> None:
     """Writes the framed records, and behind the last one the sizes of them all."""
     sizes = array("I")
     for plans in batches:
         for start in range(0, len(plans), batch_size):
-            framed = frame(serialize(PRETRAINING, reader.features(plans[start : start + batch_size])))
+            framed = frame(serialize(kind, reader.features(plans[start : start + batch_size])))
             sizes.extend(map(len, framed))
             target.write(b"".join(framed))
     sizes.tofile(target)

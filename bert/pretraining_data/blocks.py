@@ -20,7 +20,6 @@ from bert.pretraining_data.plan_reader import PlanReader
 from bert.pretraining_data.plans import plan_width
 from bert.pretraining_data.report import Counts
 from bert.pretraining_data.segmentation import SentenceEncoder
-from bert.records.kinds import PRETRAINING
 from bert.records.serialization import serialize
 from bert.tokenization import Tokenizer, Vocabulary
 
@@ -121,7 +120,10 @@ class BlockMaker:
         numbers = array("Q", range(len(plans) // width))
         shuffle(numbers, self._random(block, "order").getrandbits)
         table, order = np.frombuffer(plans, np.uint64).reshape(-1, width), np.frombuffer(numbers, np.uint64)
-        reader = PlanReader(corpus.tokens, self.vocabulary.cls_id, self.vocabulary.sep_id, self.options.max_seq_length)
+        continues = corpus.continues if self.options.write_word_starts else None
+        reader = PlanReader(
+            corpus.tokens, self.vocabulary.cls_id, self.vocabulary.sep_id, self.options.max_seq_length, continues
+        )
         counts = Counts.of_corpus(corpus, self.vocabulary)
         for start in range(0, len(order), _INSTANCES_PER_BATCH):
             features = reader.features(table[order[start : start + _INSTANCES_PER_BATCH]])
@@ -131,7 +133,7 @@ class BlockMaker:
     def records(self, block: Block) -> Iterator[tuple[list[bytes], Counts]]:
         """The serialized records of `features`."""
         for features, counts in self.features(block):
-            yield serialize(PRETRAINING, features), counts
+            yield serialize(self.options.record_kind, features), counts
 
     def _random(self, block: Block, purpose: str) -> random.Random:
         # A string seeds through SHA-512, the same in every process and Python version.

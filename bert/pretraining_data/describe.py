@@ -30,10 +30,25 @@ def side_car_values(
         "do_lower_case": options.do_lower_case,
         "vocab_size": len(vocabulary),
         "vocab_sha256": vocabulary.sha256,
+        "masking": _masking(options, vocabulary),
         "records": records,
         "counts": dataclasses.asdict(counts),
         "inputs": _inputs(input_paths),
         "flags": dataclasses.asdict(options),
+    }
+
+
+def _masking(options: Options, vocabulary: Vocabulary) -> dict:
+    """What it takes to mask the records anew (`dynamic_masking`)."""
+    return {
+        "masked_lm_prob": options.masked_lm_prob,
+        "do_whole_word_mask": options.do_whole_word_mask,
+        "write_word_starts": options.write_word_starts,
+        "cls_id": vocabulary.cls_id,
+        "sep_id": vocabulary.sep_id,
+        "mask_id": vocabulary.mask_id,
+        # never a random word: the token stands in a later line again (docs/parity.md 6.1)
+        "repeated_ids": sorted(set(range(len(vocabulary))) - set(vocabulary.ids.values())),
     }
 
 

@@ -90,7 +90,7 @@ def _read_corpus(
         corpus = Corpus.build(duplicates.watch(read_sentences(paths, options)), encoder, take)
     if not corpus.num_documents:
         raise InputError(f"`input_file`: found no text in {', '.join(paths)}")
-    maker.end_tokens()
+    maker.end_tokens(corpus.continues if options.write_word_starts else None)
     counts.duplicate_documents = duplicates.count
     return corpus, counts + Counts.of_corpus(corpus, vocabulary)
 

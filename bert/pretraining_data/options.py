@@ -4,6 +4,7 @@ import dataclasses
 
 from bert.errors import InputError
 from bert.options import option, required
+from bert.records.kinds import PRETRAINING, PRETRAINING_WORDS, RecordKind
 
 # [CLS], A, [SEP], B, [SEP] with a piece each in A and B
 _MIN_SEQ_LENGTH = 5
@@ -27,6 +28,11 @@ class Options:
         "With `do_whole_word_mask`: how Chinese characters make words. spaces: the words in the input stand between "
         "spaces. jieba: the package jieba finds them. The ids stay the same.",
         choices=("none", "spaces", "jieba"),
+    )
+    write_word_starts: bool = option(
+        False,
+        "With `do_whole_word_mask`: say in each record where words begin, which run_pretraining needs to hide other "
+        "words in every epoch (dynamic_masking).",
     )
     max_seq_length: int = option(128, "Length of a record in WordPieces, [CLS] and both [SEP] included.")
     max_predictions_per_seq: int = option(20, "At most this many pieces of a record are hidden.")
@@ -67,6 +73,14 @@ class Options:
             raise InputError(
                 f"`segmenter`={self.segmenter} groups characters into words for `do_whole_word_mask`, which is False"
             )
+
+        if self.write_word_starts and not self.do_whole_word_mask:
+            raise InputError("`write_word_starts` is of use with `do_whole_word_mask` only, which is False")
+
+    @property
+    def record_kind(self) -> RecordKind:
+        """The kind of record that is made."""
+        return PRETRAINING_WORDS if self.write_word_starts else PRETRAINING
 
     @property
     def block_bytes(self) -> int:

@@ -62,6 +62,14 @@ PRETRAINING = RecordKind(
     ),
 )
 
+PRETRAINING_WORDS = RecordKind(
+    "pre-training with words",
+    (
+        *PRETRAINING.features,
+        Feature("word_starts", "S", "1: a word's first WordPiece; 0: the others, [CLS], [SEP] and padding"),
+    ),
+)
+
 
 def _sequence(name: str, label_ids: Feature) -> RecordKind:
     """Records of one answer a row; they differ in `label_ids` only."""
@@ -95,4 +103,4 @@ TAGGING = RecordKind(
     ),
 )
 
-KINDS = (PRETRAINING, CLASSIFIER, MULTI_LABEL, REGRESSION, SQUAD_TRAINING, SQUAD_PREDICTION, TAGGING)
+KINDS = (PRETRAINING, PRETRAINING_WORDS, CLASSIFIER, MULTI_LABEL, REGRESSION, SQUAD_TRAINING, SQUAD_PREDICTION, TAGGING)

@@ -59,6 +59,7 @@ class Trainer:
     Attributes:
       step: the training steps behind the weights.
       source: what the weights are, for people: a checkpoint's prefix, or the random start.
+      after_save: called when a checkpoint was written.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Trainer:
         self.has_peers = distribution.has_peers(strategy)
         self.step = 0
         self.source = "the random start"
+        self.after_save: Callable[[], None] | None = None
         self.evaluations_checksum: int | None = None  # that the restored checkpoint was saved with
         self._saved_step: int | None = None  # of the checkpoint that holds the present weights
 
@@ -128,12 +130,18 @@ class Trainer:
     def save(self, selection: Selection | None = None) -> None:
         """Writes a checkpoint of the current step, once; only the chief does."""
         if self.folder.is_chief and self._saved_step != self.step:
-            slots = self.optimizer.slots() if self.optimizer else {}
-            values = _tensors({**self.variables(), **slots})
+            values = self.saved_values()
             if selection:
                 values[checkpoint.EVALUATIONS_CHECKSUM] = np.array(selection.checksum, np.int64)
             self.source = self.folder.checkpoints.save(self.step, values)
             self._saved_step = self.step
+            if self.after_save:
+                self.after_save()
+
+    def saved_values(self) -> dict[str, object]:
+        """Name -> value of what a checkpoint holds but the step: weights, and slots where there is an optimizer."""
+        slots = self.optimizer.slots() if self.optimizer else {}
+        return _tensors({**self.variables(), **slots})
 
     def train(
         self,

@@ -21,7 +21,7 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.flags import EvaluationFlags, FineTuningFlags, TrainingFlags
 from bert.heads import HeadedModel
-from bert.input_pipeline import RecordSet, evaluation_batches, training_batches
+from bert.input_pipeline import RecordSet, Rewrite, evaluation_batches, training_batches
 from bert.measures import Measure, Report
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from bert.tokenization import Tokenizer, Vocabulary
@@ -162,9 +162,14 @@ def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
         )
 
 
+def learning_rate(settings: TrainingFlags, schedule: Schedule) -> WarmupLinearDecay:
+    """The learning rates of a schedule's steps."""
+    return WarmupLinearDecay(settings.learning_rate, schedule.total_steps, schedule.warmup_steps)
+
+
 def _optimizer(settings: TrainingFlags, schedule: Schedule) -> AdamWeightDecay:
     return AdamWeightDecay(
-        WarmupLinearDecay(settings.learning_rate, schedule.total_steps, schedule.warmup_steps),
+        learning_rate(settings, schedule),
         bias_correction=settings.adam_bias_correction,
         loss_scaling=settings.mixed_precision == "float16",
     )
@@ -215,6 +220,28 @@ class Evaluation:
         whole = math.ceil(self.record_set.count / self.batch_size)
         return whole if self.max_batches is None else min(whole, self.max_batches)
 
+    def batches(self, strategy: tf.distribute.Strategy) -> tf.data.Dataset:
+        """The batches to evaluate."""
+        cut = not distribution.is_tpu(strategy)
+        batches = evaluation_batches(self.record_set, self.batch_size, cut=cut, length_grouping=self.length_grouping)
+        return batches.take(self.batch_count)
+
+
+def batches_to_train(
+    trainer: Trainer, settings: TrainingFlags, record_set: RecordSet, rewrite: Rewrite | None = None
+) -> tf.data.Dataset:
+    """Training batches from the trainer's step on; `rewrite` changes rows as `training_batches` says."""
+    return training_batches(
+        record_set,
+        record_set.count,
+        settings.train_batch_size,
+        settings.seed,
+        start_step=trainer.step,
+        cut=not distribution.is_tpu(trainer.strategy),
+        length_grouping=settings.length_grouping,
+        rewrite=rewrite,
+    )
+
 
 def train(
     trainer: Trainer,
@@ -222,10 +249,12 @@ def train(
     schedule: Schedule,
     record_set: RecordSet,
     evaluation: Evaluation | None = None,
+    rewrite: Rewrite | None = None,
 ) -> None:
     """Trains to the end of the schedule with the optimizer of the paper, from wherever the trainer stands.
 
     With an `evaluation`, and `eval_every_steps`, the best checkpoint is kept and the trainer stands at it at the end.
+    `rewrite` changes rows as `training_batches` says.
     """
     every = settings.eval_every_steps if evaluation else 0
     selection = _selection(trainer, settings, evaluation) if evaluation and every else None
@@ -239,15 +268,7 @@ def train(
         )
     else:
         _log_training(trainer, settings, record_set, schedule)
-        batches = training_batches(
-            record_set,
-            record_set.count,
-            settings.train_batch_size,
-            settings.seed,
-            start_step=trainer.step,
-            cut=not distribution.is_tpu(trainer.strategy),
-            length_grouping=settings.length_grouping,
-        )
+        batches = batches_to_train(trainer, settings, record_set, rewrite)
         plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
         values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
         with record_set.faults_named():
@@ -296,13 +317,9 @@ def _log_training(trainer: Trainer, settings: TrainingFlags, record_set: RecordS
 
 
 def _evaluated(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, np.float32], Report | None]:
-    cut = not distribution.is_tpu(trainer.strategy)
-    batches = evaluation_batches(
-        evaluation.record_set, evaluation.batch_size, cut=cut, length_grouping=evaluation.length_grouping
-    )
-    count, judge = evaluation.batch_count, evaluation.judge
+    batches, judge = evaluation.batches(trainer.strategy), evaluation.judge
     with evaluation.record_set.faults_named():
-        means, outputs = trainer.evaluate(batches.take(count), count, keep_outputs=judge is not None)
+        means, outputs = trainer.evaluate(batches, evaluation.batch_count, keep_outputs=judge is not None)
     return means, judge(outputs) if judge else None
 
 

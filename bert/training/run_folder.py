@@ -31,6 +31,7 @@ _RUN_SCHEMA = {
     "do_lower_case?": bool,
     "dev_fraction?": float,
     "dev_seed?": int,
+    "plan?": dict,
 }
 
 
@@ -93,6 +94,10 @@ class RunFolder:
     def write_labels(self, content: Mapping[str, object]) -> None:
         """Writes labels.json."""
         labels_file.write(self.own_path, content)
+
+    def note(self, entries: Mapping[str, object]) -> None:
+        """Writes further entries into run.json."""
+        files.write_json(self.own_file(RUN_FILE), {**self.content(), **entries})
 
     def content(self) -> dict:
         """What run.json holds; nothing where there is none. Raises InputError for a damaged one."""

@@ -200,12 +200,14 @@ def _training() -> dict[str, object]:
     }
 
 
-def _pretraining(folder: pathlib.Path) -> Target:
+def _pretraining(folder: pathlib.Path, **making: object) -> Target:
+    """`making`: further flags of create_pretraining_data."""
     model = _model(folder)
     made = {"max_seq_length": 32, "max_predictions_per_seq": 5}
     shutil.copy(commands.TESTS / "golden" / "sample_text.txt", folder / "text.txt")
-    arguments = [f"--{name}={value}" for name, value in {**made, "vocab_file": "vocab.txt"}.items()]
-    arguments += ["--input_file=text.txt", "--output_file=records.tfrecord", "--dupe_factor=3"]
+    making = {**made, "vocab_file": "vocab.txt", "dupe_factor": 3, **making}
+    arguments = [f"--{name}={value}" for name, value in making.items()]
+    arguments += ["--input_file=text.txt", "--output_file=records.tfrecord"]
     ended = children.run("create_pretraining_data", arguments, folder, SECONDS)
     if ended.status != 0:
         raise RuntimeError(ended.stderr)
@@ -217,6 +219,13 @@ def _pretraining(folder: pathlib.Path) -> Target:
         "records.tfrecord.json": ("--input_file", "records.tfrecord", "--max_seq_length", "--max_predictions_per_seq"),
     }
     return Target("pretraining", "run_pretraining", flags, inputs, EVALUATED_STATE)
+
+
+def _planned(folder: pathlib.Path) -> Target:
+    """Masks drawn anew, and a plan that is always the same: more steps than `num_train_steps` would fit."""
+    target = _pretraining(folder, dupe_factor=1, do_whole_word_mask=True, write_word_starts=True)
+    flags = {**target.flags, "dynamic_masking": True, "train_minutes": 3}
+    return dataclasses.replace(target, name="planned", flags=flags)
 
 
 TASK = '''"""A task of its own, which is not asked for."""
@@ -305,6 +314,7 @@ MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
     "exact": _exact,
     "streaming": _streaming,
     "pretraining": _pretraining,
+    "planned": _planned,
     "classification": _classification,
     "questions": _questions,
     "tagging": _tagging,
