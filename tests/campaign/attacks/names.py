@@ -65,7 +65,8 @@ class Names(Attack):
                 (folder / value).rename(folder / f"{name} {value}")
                 changes[flag] = f"{name} {value}"
         ended = children.run(target.script, target.arguments(**changes), folder, SECONDS)
-        faults = verdicts.faults(ended, (0,)) or end_faults(target, folder)
+        side_cars = [f"{record}.json" for record in target.undisturbed]  # with the flags, and so with the names
+        faults = verdicts.faults(ended, (0,)) or end_faults(target, folder, telling=side_cars)
         return self.verdict(f"{target.name}: input files {name!r}", faults, [ended])
 
     def _linked(self, target: Target, folder: pathlib.Path, name: str):
