@@ -82,6 +82,11 @@ def test_other_poolings_and_layers(encoder, pretrained):
     np.testing.assert_allclose(found["max", -1][0], sequence[0].max(axis=0), rtol=0, atol=2e-5)
 
 
+def test_vectors_of_a_folder_with_heads(encoder, pretrained):
+    model = bert.load(str(pretrained), vocab_file=str(commands.VOCABULARY), max_seq_length=128, vectors=True)
+    np.testing.assert_allclose(model.encode(TEXTS), bert.load(str(encoder)).encode(TEXTS), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
