@@ -23,10 +23,12 @@ ROOT = pathlib.Path(__file__).parents[2]
 PRELOADED = (
     *(f"bert.commands.{name}" for name in ("run_pretraining", "run_classifier", "run_squad", "run_tagger")),
     "bert.commands.create_pretraining_data",
+    "bert.commands.predict",
     "bert.finetuning.classification",
     "bert.finetuning.fine_tune",
     "bert.finetuning.question_answering",
     "bert.finetuning.tagging",
+    "bert.prediction.lines",
     "bert.pretraining",
     "bert.pretraining_data.exact",
     "bert.pretraining_data.streaming",

@@ -24,7 +24,7 @@ class TwoRuns(Attack):
     kind = "two runs at once"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        target = self.base.pick(generator, lambda one: one.has_script)
         delay = generator.uniform(0, 0.3 * target.seconds)
         with self.base.copy(target) as folder:
             first = target.start(folder)
@@ -50,7 +50,7 @@ class Deletion(Attack):
     kind = "folder deleted"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        target = self.base.pick(generator, lambda one: one.has_script)
         delay = generator.uniform(0, 0.8 * target.seconds)
         with self.base.copy(target) as folder:
             child = target.start(folder)

@@ -40,7 +40,7 @@ class Names(Attack):
     weight = 3
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        target = self.base.pick(generator, lambda one: one.has_script)
         way = generator.choice(
             (self._odd_output, self._odd_input, self._linked, self._pipe, self._planted, self._locale)
         )
@@ -130,7 +130,7 @@ class Streams(Attack):
     kind = "closed streams"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        target = self.base.pick(generator, lambda one: one.has_script)
         with self.base.copy(target) as folder:
             if generator.random() < 0.5:
                 line = f'set -o pipefail; "$PYTHON" "$ROOT/{target.script}.py" --help | head -1'
@@ -150,7 +150,7 @@ class Seeds(Attack):
     kind = "ends of the seeds"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        target = self.base.pick(generator, lambda one: one.has_script)
         seed = generator.choice((0, 2**31 - 1))
         with self.base.copy(target) as folder:
             arguments = target.arguments(**{target.seed_flag: seed})
