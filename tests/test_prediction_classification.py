@@ -157,7 +157,7 @@ def test_a_length_of_ones_own_cuts_elsewhere(model, classes):
         ),
         ({"max_seq_length": 2}, "^`max_seq_length` is 2, expected 3 to 128"),
         ({"max_seq_length": "long"}, '^`max_seq_length` is "long", expected 3 to 128'),
-        ({"doc_stride": 3}, "^`doc_stride` is no option of this kind of model, expected some of: label_separator"),
+        ({"doc_stride": 3}, "^`doc_stride` is no option of this kind of model, expected some of: truncation"),
         ({"label_separator": 3}, "^`label_separator` is 3, expected a text$"),
         ({"vocab_file": "nowhere.txt"}, "^`vocab_file`: the vocabulary nowhere.txt does not exist"),
     ],
