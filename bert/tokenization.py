@@ -154,8 +154,8 @@ class Tokenizer:
         workers = os.cpu_count() or 1
         size = max(_FEWEST_PER_CALL, min(_TEXTS_PER_CALL, -(-len(texts) // workers)))
         if 0 < len(texts) <= size:
-            values, sizes = self._encode_batch(texts)
-            return values, np.append(0, np.cumsum(sizes))
+            pieces, sizes = self._encode_batch(texts)
+            return pieces, np.append(0, np.cumsum(sizes))
         batches = [texts[start : start + size] for start in range(0, len(texts), size)]
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             encoded = list(pool.map(self._encode_batch, batches))

@@ -31,8 +31,8 @@ class Target:
     """A command to attack: its flags, all paths relative to its folder, and the files it reads.
 
     `inputs` are name -> the other names that a message about it may give; `state` are globs of what a run that was
-    killed goes on from; `has_script`: it can be started as a script, has a seed and keeps others out of its output;
-    `undisturbed`, `seconds`: what the base found out.
+    killed goes on from; `seed_flag` is None where nothing is drawn; `has_script`: it can be started as a script and
+    keeps others out of its output; `undisturbed`, `seconds`: what the base found out.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Target:
     flags: dict[str, object]
     inputs: dict[str, tuple[str, ...]]
     state: tuple[str, ...] = ()
-    seed_flag: str = "seed"
+    seed_flag: str | None = "seed"
     has_script: bool = True
     undisturbed: dict[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
@@ -294,10 +294,37 @@ def _prediction(folder: pathlib.Path) -> Target:
         "test.jsonl": ("--input_file",),
         **{f"model/{name}": ("model/", "vocab.txt", "--vocab_file", "--max_seq_length") for name in MODEL_FILES},
     }
-    return Target("prediction", "bert.commands.predict", flags, inputs, has_script=False)
+    return Target("prediction", "bert.commands.predict", flags, inputs, seed_flag=None, has_script=False)
 
 
 MODEL_FILES = ("run.json", "labels.json", "model.ckpt-2.index", "model.ckpt-2.data-00000-of-00001")
+
+
+def _features(folder: pathlib.Path) -> Target:
+    micro = commands.TESTS / "golden" / "model" / "micro"
+    shutil.copy(micro / "bert_config.json", folder / "bert_config.json")
+    shutil.copy(commands.TESTS / "golden" / "features" / "vocab_micro.txt", folder / "vocab.txt")
+    weights = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
+    for name in weights:
+        shutil.copy(micro / name, folder / name)
+    generator = random.Random(4)
+    (folder / "texts.txt").write_text("".join(f"{_sentence(generator)}\n" for _ in range(3000)))
+    flags = {
+        "input_file": "texts.txt",
+        "output_file": f"{OUTPUT}/vectors.npz",
+        "output_format": "npz",
+        "layers": "-1",
+        "pooling": "mean",
+        "vocab_file": "vocab.txt",
+        "bert_config_file": "bert_config.json",
+        "init_checkpoint": "model.ckpt",
+        "max_seq_length": 16,
+    }
+    inputs = {**MODEL_INPUTS, "texts.txt": ("--input_file",)}
+    inputs |= dict.fromkeys(weights, ("model.ckpt", "--init_checkpoint"))
+    return Target("features", "extract_features", flags, inputs, seed_flag=None)
+
+
 MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
     "exact": _exact,
     "streaming": _streaming,
@@ -306,4 +333,5 @@ MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
     "questions": _questions,
     "tagging": _tagging,
     "prediction": _prediction,
+    "features": _features,
 }

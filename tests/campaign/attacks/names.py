@@ -40,6 +40,8 @@ class Names(Attack):
     weight = 3
 
     def attempt(self, generator: random.Random):
+        if not self.has_scripts:
+            return self.skipped("no target that is a script")
         target = self.base.pick(generator, lambda one: one.has_script)
         way = generator.choice(
             (self._odd_output, self._odd_input, self._linked, self._pipe, self._planted, self._locale)
@@ -130,6 +132,8 @@ class Streams(Attack):
     kind = "closed streams"
 
     def attempt(self, generator: random.Random):
+        if not self.has_scripts:
+            return self.skipped("no target that is a script")
         target = self.base.pick(generator, lambda one: one.has_script)
         with self.base.copy(target) as folder:
             if generator.random() < 0.5:
@@ -150,7 +154,9 @@ class Seeds(Attack):
     kind = "ends of the seeds"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator, lambda one: one.has_script)
+        if not any(target.seed_flag for target in self.base.targets.values()):
+            return self.skipped("no target with a seed")
+        target = self.base.pick(generator, lambda one: one.seed_flag)
         seed = generator.choice((0, 2**31 - 1))
         with self.base.copy(target) as folder:
             arguments = target.arguments(**{target.seed_flag: seed})
