@@ -18,16 +18,22 @@ def load(
     vocab_file: str | None = None,
     do_lower_case: bool | None = None,
     max_seq_length: int | None = None,
+    vectors: bool = False,
     **options: Any,
 ) -> "Predictor[Any, Any]":
     """Loads the model of a folder, to be asked often: an output folder, a Google download or a Hugging Face folder.
 
     `vocab_file` and `do_lower_case` are for a folder that does not tell its vocabulary and casing; `max_seq_length` and
-    the options of the model's kind (docs/using-a-model.md) stand in place of what it says. Raises
-    `bert.errors.InputError`, a ValueError.
+    the options of the model's kind (docs/using-a-model.md) stand in place of what it says. With `vectors` it gives
+    vectors, whatever it was trained for. Raises `bert.errors.InputError`, a ValueError.
     """
     from bert import prediction  # TensorFlow: whoever asks for the version does not wait for it
 
     return prediction.load(
-        folder, vocab_file=vocab_file, do_lower_case=do_lower_case, max_seq_length=max_seq_length, **options
+        folder,
+        vocab_file=vocab_file,
+        do_lower_case=do_lower_case,
+        max_seq_length=max_seq_length,
+        vectors=vectors,
+        **options,
     )

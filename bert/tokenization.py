@@ -27,6 +27,7 @@ _MAX_WORD_BYTES = 4 * MAX_WORD_CHARACTERS  # what 200 characters of UTF-8 can ta
 _MAX_PIECE_BYTES = 256  # tensorflow-text holds no longer piece
 
 _TEXTS_PER_CALL = 2048
+_FEWEST_PER_CALL = 32  # a thread for fewer takes longer than they do
 
 # Regular expressions in RE2 syntax. Deleted, not spaced: all of category Cc but tab, newline and carriage return.
 _DELETED = r"\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}\p{Cf}\x{FFFD}"
@@ -151,7 +152,10 @@ class Tokenizer:
         `values[row_splits[b]:row_splits[b + 1]]`.
         """
         workers = os.cpu_count() or 1
-        size = max(1, min(_TEXTS_PER_CALL, -(-len(texts) // workers)))
+        size = max(_FEWEST_PER_CALL, min(_TEXTS_PER_CALL, -(-len(texts) // workers)))
+        if 0 < len(texts) <= size:
+            pieces, sizes = self._encode_batch(texts)
+            return pieces, np.append(0, np.cumsum(sizes))
         batches = [texts[start : start + size] for start in range(0, len(texts), size)]
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             encoded = list(pool.map(self._encode_batch, batches))

@@ -30,7 +30,7 @@ def test_threads_get_the_answers_to_their_own_rows(model):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(pool.map(model.predict, parts))
     for begin, part in enumerate(found):
-        assert [one.score for one in part] == pytest.approx(alone[begin : begin + len(part)], abs=1e-6)
+        assert [one.score for one in part] == pytest.approx(alone[begin : begin + len(part)], abs=1e-5)  # rounding
     assert len(set(alone)) > 40
 
 

@@ -64,6 +64,19 @@ def test_several_classes_are_those_of_do_predict(tmp_path):
     np.testing.assert_allclose(probabilities, columns(output), rtol=0, atol=1e-6)
 
 
+def test_long_texts_are_read_as_in_training(tmp_path):
+    output = trained.classifier(tmp_path, ["good", "bad"], PAIRS, long_text="windows", truncation="tail")
+    model = bert.load(str(output))
+    assert (model.options.long_text, model.options.truncation) == ("windows", "tail")
+    found = model.predict(PAIRS)
+    probabilities = [list(one.probabilities.values()) for one in found]
+    np.testing.assert_allclose(probabilities, columns(output), rtol=0, atol=1e-6)
+    assert [one.truncated for one, (_, other) in zip(found, PAIRS, strict=True) if not other] == [0] * 10
+    cut = bert.load(str(output), long_text="truncate").predict(PAIRS)
+    assert any(one.truncated for one in cut)
+    assert [one.score for one in cut] != pytest.approx([one.score for one in found], abs=1e-3)
+
+
 def test_numbers_are_those_of_do_predict(tmp_path):
     output = trained.classifier(tmp_path, ["0.5", "1", "4.25"], PAIRS)
     found = bert.load(str(output)).predict(PAIRS)
@@ -144,7 +157,7 @@ def test_a_length_of_ones_own_cuts_elsewhere(model, classes):
         ),
         ({"max_seq_length": 2}, "^`max_seq_length` is 2, expected 3 to 128"),
         ({"max_seq_length": "long"}, '^`max_seq_length` is "long", expected 3 to 128'),
-        ({"doc_stride": 3}, "^`doc_stride` is no option of this kind of model, expected some of: label_separator"),
+        ({"doc_stride": 3}, "^`doc_stride` is no option of this kind of model, expected some of: truncation"),
         ({"label_separator": 3}, "^`label_separator` is 3, expected a text$"),
         ({"vocab_file": "nowhere.txt"}, "^`vocab_file`: the vocabulary nowhere.txt does not exist"),
     ],

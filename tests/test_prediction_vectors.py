@@ -54,13 +54,13 @@ def next_sentence(bert: numpy_bert.Bert, pooled: np.ndarray) -> np.ndarray:
 
 def test_vectors_are_means_of_plain_numpy(encoder, pretrained):
     model = bert.load(str(encoder))
-    assert (model.kind, model.max_seq_length) == ("encoder", 128)
+    assert (model.kind, model.max_seq_length) == ("encoder", 32)
     texts = TEXTS[:-1]
     vectors = model.encode(texts)
     assert (vectors.shape, vectors.dtype) == ((len(texts), 32), np.float32)
     reference = variables(pretrained)
     for text, vector in zip(texts, vectors, strict=True):
-        sequence, _ = reference.encode(batch_of(model.tokenizer.encode([text])[0][:126]))
+        sequence, _ = reference.encode(batch_of(model.tokenizer.encode([text])[0][:30]))
         np.testing.assert_allclose(vector, sequence[0].mean(axis=0), rtol=0, atol=2e-5)
     one = model.predict(texts[0])
     assert one.as_dict() == {"vector": one.vector.tolist(), "truncated": 0}
@@ -80,6 +80,11 @@ def test_other_poolings_and_layers(encoder, pretrained):
     sequence, _ = variables(pretrained).encode(batch_of(pieces))
     np.testing.assert_allclose(found["cls", -1][0], sequence[0, 0], rtol=0, atol=2e-5)
     np.testing.assert_allclose(found["max", -1][0], sequence[0].max(axis=0), rtol=0, atol=2e-5)
+
+
+def test_vectors_of_a_folder_with_heads(encoder, pretrained):
+    model = bert.load(str(pretrained), vocab_file=str(commands.VOCABULARY), vectors=True)
+    np.testing.assert_allclose(model.encode(TEXTS), bert.load(str(encoder)).encode(TEXTS), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

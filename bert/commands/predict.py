@@ -39,6 +39,7 @@ class Settings:
     )
     vocab_file: str | None = option(None, "The vocabulary, where the folder of the model does not tell where it is.")
     do_lower_case: bool | None = option(None, "Whether the model is lower-cased, where the folder does not say.")
+    vectors: bool = option(False, "Give vectors, whatever stands on the encoder.")
     max_seq_length: int | None = option(None, "Most WordPieces of a row.")
     label_separator: str | None = option(None, "Classification: stands between several classes in a line.")
     truncation: str | None = option(None, "Classification: what is read of a text too long.", TRUNCATIONS)

@@ -57,6 +57,7 @@ def load(
     vocab_file: str | None = None,
     do_lower_case: bool | None = None,
     max_seq_length: int | None = None,
+    vectors: bool = False,
     **options: Any,
 ) -> Predictor[Any, Any]:
     """Loads the model of a folder for prediction; `bert.load` is this function.
@@ -66,6 +67,7 @@ def load(
       vocab_file: the vocabulary, where the folder does not tell where it is.
       do_lower_case: whether the model is lower-cased, where the folder does not say.
       max_seq_length: most WordPieces of a row; what the folder says if not given.
+      vectors: give vectors, whatever stands on the encoder.
       options: others of the model's kind (`Predictor.options_class`), in place of what the folder says.
 
     Raises InputError where the folder holds no model, lacks a part, or an option is none of its kind.
@@ -73,4 +75,7 @@ def load(
     stored = stored_model.read(folder, vocab_file)
     if do_lower_case is not None:
         stored = dataclasses.replace(stored, do_lower_case=do_lower_case)
+    if vectors:
+        encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith("bert/")}
+        stored = dataclasses.replace(stored, shapes=encoder, labels=None)
     return _PREDICTORS[stored.kind](stored, max_seq_length, options)

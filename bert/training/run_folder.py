@@ -23,7 +23,7 @@ RUN_FILE = "run.json"
 _RUN_SCHEMA = {
     "command?": str,
     "config?": dict,
-    "settings?": dict,
+    "settings?": {"vocab_file?": (str, None), "do_lower_case?": bool, "max_seq_length?": int},
     "task?": str,
     "labels?": [str],
     "label_kind?": str,

@@ -31,7 +31,8 @@ class Target:
     """A command to attack: its flags, all paths relative to its folder, and the files it reads.
 
     `inputs` are name -> the other names that a message about it may give; `state` are globs of what a run that was
-    killed goes on from; `seed_flag` is None where nothing is drawn; `undisturbed`, `seconds`: what the base found out.
+    killed goes on from; `seed_flag` is None where nothing is drawn; `has_script`: it can be started as a script and
+    keeps others out of its output; `undisturbed`, `seconds`: what the base found out.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Target:
     inputs: dict[str, tuple[str, ...]]
     state: tuple[str, ...] = ()
     seed_flag: str | None = "seed"
+    has_script: bool = True
     undisturbed: dict[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
 
@@ -285,6 +287,28 @@ def _tagging(folder: pathlib.Path) -> Target:
     return Target("tagging", "run_tagger", flags, inputs, (*EVALUATED_STATE, "labels.json"))
 
 
+def _prediction(folder: pathlib.Path) -> Target:
+    """Lines answered by a model that the target `classification` would train."""
+    training = _classification(folder)
+    flags = {**training.flags, "output_dir": "model", "num_train_epochs": 0.5, "do_eval": False, "eval_every_steps": 0}
+    arguments = [f"--{name}={value}" for name, value in flags.items()]
+    ended = children.run(training.script, arguments, folder, SECONDS)
+    if ended.status != 0:
+        raise RuntimeError(ended.stderr)
+    for path in (*folder.glob("*.tsv"), folder / "dev.csv", folder / "bert_config.json"):
+        path.unlink()
+    flags = {"model_dir": "model", "input_file": "test.jsonl", "output_file": f"{OUTPUT}/answers.tsv"}
+    inputs = {
+        "vocab.txt": ("model/",),
+        "test.jsonl": ("--input_file",),
+        **{f"model/{name}": ("model/", "vocab.txt", "--vocab_file", "--max_seq_length") for name in MODEL_FILES},
+    }
+    return Target("prediction", "bert.commands.predict", flags, inputs, seed_flag=None, has_script=False)
+
+
+MODEL_FILES = ("run.json", "labels.json", "model.ckpt-2.index", "model.ckpt-2.data-00000-of-00001")
+
+
 def _features(folder: pathlib.Path) -> Target:
     micro = commands.TESTS / "golden" / "model" / "micro"
     shutil.copy(micro / "bert_config.json", folder / "bert_config.json")
@@ -318,5 +342,6 @@ MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
     "classification": _classification,
     "questions": _questions,
     "tagging": _tagging,
+    "prediction": _prediction,
     "features": _features,
 }

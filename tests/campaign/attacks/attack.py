@@ -29,6 +29,10 @@ class Attack:
         """Attacks once, as the generator decides, and judges the answer."""
         raise NotImplementedError
 
+    @property
+    def has_scripts(self) -> bool:
+        return any(target.has_script for target in self.base.targets.values())
+
     def verdict(self, what: str, faults: Sequence[str], ended: Sequence[Ended]) -> Verdict:
         commands = tuple(f"{one.command}  # {one.status}: {one.last_line[:500]}" for one in ended)
         return Verdict(self.kind, 0, what, tuple(faults), commands)

@@ -24,7 +24,9 @@ class TwoRuns(Attack):
     kind = "two runs at once"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        if not self.has_scripts:
+            return self.skipped("no target that is a script")
+        target = self.base.pick(generator, lambda one: one.has_script)
         delay = generator.uniform(0, 0.3 * target.seconds)
         with self.base.copy(target) as folder:
             first = target.start(folder)
@@ -50,7 +52,9 @@ class Deletion(Attack):
     kind = "folder deleted"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        if not self.has_scripts:
+            return self.skipped("no target that is a script")
+        target = self.base.pick(generator, lambda one: one.has_script)
         delay = generator.uniform(0, 0.8 * target.seconds)
         with self.base.copy(target) as folder:
             child = target.start(folder)

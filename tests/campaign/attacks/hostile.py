@@ -126,7 +126,8 @@ class Hostile(Attack):
 
 
 def _before(folder: pathlib.Path) -> verdicts.Listing:
-    return {path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def _outputs(target: Target, folder: pathlib.Path) -> list[str]:

@@ -40,7 +40,9 @@ class Names(Attack):
     weight = 3
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        if not self.has_scripts:
+            return self.skipped("no target that is a script")
+        target = self.base.pick(generator, lambda one: one.has_script)
         way = generator.choice(
             (self._odd_output, self._odd_input, self._linked, self._pipe, self._planted, self._locale)
         )
@@ -130,7 +132,9 @@ class Streams(Attack):
     kind = "closed streams"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        if not self.has_scripts:
+            return self.skipped("no target that is a script")
+        target = self.base.pick(generator, lambda one: one.has_script)
         with self.base.copy(target) as folder:
             if generator.random() < 0.5:
                 line = f'set -o pipefail; "$PYTHON" "$ROOT/{target.script}.py" --help | head -1'
