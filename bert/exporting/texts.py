@@ -54,7 +54,7 @@ def truncated_sizes(a_sizes: tf.Tensor, b_sizes: tf.Tensor, max_seq_length: int)
 
 
 def lay_out(
-    a: tf.RaggedTensor, b: tf.RaggedTensor | None, is_pair: tf.Tensor | None, vocabulary: Vocabulary
+    a: tf.RaggedTensor, vocabulary: Vocabulary, b: tf.RaggedTensor | None = None, is_pair: tf.Tensor | None = None
 ) -> Tensors:
     """Rows [CLS] a [SEP], or [CLS] a [SEP] b [SEP] where `is_pair`, bool [B], says so; padded with 0."""
     every = tf.ones_like(a.row_lengths())  # [B]
