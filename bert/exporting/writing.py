@@ -53,14 +53,22 @@ def write_onnx(exported: Exported, folder: str) -> None:
 
     graph = exported.ids.graph()
     variables = graph.get_concrete_function().variables
-    size = sum(variable.dtype.size * variable.shape.num_elements() for variable in variables)
-    if size > _LARGEST_ONNX:
-        raise InputError(f"`format`: the model has {size / 1e9:.1f} GB of weights, but a file of ONNX holds 2 GB")
+    weights = sum(variable.dtype.size * variable.shape.num_elements() for variable in variables)
+    if weights > _LARGEST_ONNX:
+        raise InputError(f"`format`: the model has {weights / 1e9:.1f} GB of weights, but a file of ONNX holds 2 GB")
     model, _ = tf2onnx.convert.from_function(graph, exported.ids.inputs, opset=_OPSET)
     onnx.checker.check_model(model)  # an operation that ONNX does not know would be left in it
-    path = os.path.join(folder, MODEL_FILE)
-    onnx.save_model(model, path)
+    for value in (*model.graph.input, *model.graph.output):
+        for size, name in zip(value.type.tensor_type.shape.dim, _sizes_of(value.name), strict=False):
+            if size.dim_param:  # tf2onnx numbers them
+                size.dim_param = name
+    onnx.save_model(model, os.path.join(folder, MODEL_FILE))
     _describe(exported, folder)
+
+
+def _sizes_of(tensor: str) -> tuple[str, str]:
+    """What the sizes that are not fixed are called, for programs that show them."""
+    return "rows", "positions" if tensor.startswith("masked_lm") else "length"
 
 
 def _describe(exported: Exported, folder: str) -> None:
