@@ -36,7 +36,7 @@ def readers(tokenizer):
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.sampled_from(LENGTHS), st.sampled_from(TRUNCATIONS), st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5))
 def test_rows_are_those_of_training(tokenizer, readers, length, truncation, pairs):
     found, lost = readers[length, truncation](*(tf.constant(part) for part in zip(*pairs, strict=True)))
@@ -59,7 +59,7 @@ def test_rows_of_one_text_each(tokenizer):
     assert lost.numpy().tolist() == [0, 0, 1]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.sampled_from(LENGTHS), st.lists(st.text("abcxyz \x01", max_size=60), min_size=1, max_size=5))
 def test_windows_are_those_of_training(tokenizer, length, sentences):
     """The same words at the same places of the same windows; a text without words has a window too here."""

@@ -30,7 +30,6 @@ def write_saved_model(exported: Exported, folder: str, named: str) -> None:
     functions = {IDS: exported.ids.graph().get_concrete_function()}
     functions[SERVING_DEFAULT] = texts.graph().get_concrete_function() if texts else functions[IDS]
     module = tf.Module()
-    # The variables that the graphs read, and no others: a pooler that nothing reads stays here.
     used = {id(variable): variable for function in functions.values() for variable in function.variables}
     module.weights = list(used.values())
     with files.written_by_tensorflow(named):
