@@ -31,7 +31,7 @@ class Target:
     """A command to attack: its flags, all paths relative to its folder, and the files it reads.
 
     `inputs` are name -> the other names that a message about it may give; `state` are globs of what a run that was
-    killed goes on from; `undisturbed`, `seconds`: what the base found out.
+    killed goes on from; `seed_flag` is None where nothing is drawn; `undisturbed`, `seconds`: what the base found out.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Target:
     flags: dict[str, object]
     inputs: dict[str, tuple[str, ...]]
     state: tuple[str, ...] = ()
-    seed_flag: str = "seed"
+    seed_flag: str | None = "seed"
     undisturbed: dict[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
 
@@ -276,6 +276,31 @@ def _tagging(folder: pathlib.Path) -> Target:
     return Target("tagging", "run_tagger", flags, inputs, (*EVALUATED_STATE, "labels.json"))
 
 
+def _features(folder: pathlib.Path) -> Target:
+    micro = commands.TESTS / "golden" / "model" / "micro"
+    shutil.copy(micro / "bert_config.json", folder / "bert_config.json")
+    shutil.copy(commands.TESTS / "golden" / "features" / "vocab_micro.txt", folder / "vocab.txt")
+    weights = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
+    for name in weights:
+        shutil.copy(micro / name, folder / name)
+    generator = random.Random(4)
+    (folder / "texts.txt").write_text("".join(f"{_sentence(generator)}\n" for _ in range(3000)))
+    flags = {
+        "input_file": "texts.txt",
+        "output_file": f"{OUTPUT}/vectors.npz",
+        "output_format": "npz",
+        "layers": "-1",
+        "pooling": "mean",
+        "vocab_file": "vocab.txt",
+        "bert_config_file": "bert_config.json",
+        "init_checkpoint": "model.ckpt",
+        "max_seq_length": 16,
+    }
+    inputs = {**MODEL_INPUTS, "texts.txt": ("--input_file",)}
+    inputs |= dict.fromkeys(weights, ("model.ckpt", "--init_checkpoint"))
+    return Target("features", "extract_features", flags, inputs, seed_flag=None)
+
+
 MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
     "exact": _exact,
     "streaming": _streaming,
@@ -283,4 +308,5 @@ MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
     "classification": _classification,
     "questions": _questions,
     "tagging": _tagging,
+    "features": _features,
 }

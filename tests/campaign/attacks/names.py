@@ -150,7 +150,9 @@ class Seeds(Attack):
     kind = "ends of the seeds"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        if not any(target.seed_flag for target in self.base.targets.values()):
+            return self.skipped("no target with a seed")
+        target = self.base.pick(generator, lambda one: one.seed_flag)
         seed = generator.choice((0, 2**31 - 1))
         with self.base.copy(target) as folder:
             arguments = target.arguments(**{target.seed_flag: seed})
