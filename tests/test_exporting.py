@@ -197,3 +197,12 @@ def test_the_graph_of_ids_is_one_of_plain_operations(folders):
     graph = model.ids.graph().get_concrete_function().graph.as_graph_def()
     assert not graph.library.function
     assert not [node.name for node in graph.node if "Call" in node.op or "XlaMustCompile" in str(node.attr)]
+
+
+def test_what_a_killed_export_left_goes_with_the_next(folders, tmp_path):
+    left = tmp_path / "1.tmp-0123456789abcdef" / "1"
+    left.mkdir(parents=True)
+    (left / "saved_model.pb").touch()
+    outcome = export(folders["regression"], tmp_path / "1")
+    assert outcome.status == 0, outcome.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
