@@ -1,10 +1,8 @@
 """A model from one kind of folder to another: Google's downloads, Hugging Face's, our own output folders."""
 
-import contextlib
 import logging
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -35,7 +33,7 @@ def convert(model: StoredModel, output_dir: str, to: str) -> None:
         raise InputError(f"{model.weights}: lacks layer {model.config.num_hidden_layers}, the last that its config has")
     logger.info("Reading %d variables of %s", len(names), model.weights)
     values = checkpoint.read_values(model.weights, names)
-    with _new_folder(output_dir) as folder:
+    with files.new_folder(output_dir, "output_dir") as folder:
         if to == formats.GOOGLE:
             _write_google(folder, model, values)
         else:
@@ -69,21 +67,3 @@ def _write_huggingface(folder: str, model: StoredModel, values: Mapping[str, np.
     config = configs.to_huggingface(model.config.to_dict(), name, labels, kind)
     tokens = model.vocabulary.tokens
     huggingface.write(folder, values, config, tokens, model.do_lower_case, MAX_WORD_CHARACTERS)
-
-
-@contextlib.contextmanager
-def _new_folder(path: str) -> Iterator[str]:
-    """Gives a temporary folder beside `path`; renamed to `path` on success, removed on any error."""
-    if files.is_remote(path):
-        raise InputError(f"`output_dir`: {path} is not on a local disk, where a folder can be renamed when it is whole")
-    files.check_folder(path, "output_dir")
-    if os.path.isdir(path) and os.listdir(path):
-        raise InputError(f"`output_dir`: {path} is not empty, expected a new folder")
-    temporary = f"{os.path.normpath(path)}.tmp-{os.getpid()}"
-    files.make_folder(temporary)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary)
-        raise

@@ -54,7 +54,7 @@ class Classification(FineTuning[reports.Report]):
         self.examples = {split: self.task.examples(options.data_dir, split) for split in settings.splits}
         self.label_kind, self.labels_in_order = self.task.label_kind, self.task.labels
         self._headline = _headline(self.task)
-        self._check_pairs()
+        self._has_pairs = self._check_pairs()
         self._class_weights = class_weights.read(
             options.class_weights, self.label_kind, self.labels_in_order, self._labels_of("train")
         )
@@ -73,7 +73,7 @@ class Classification(FineTuning[reports.Report]):
         return identity
 
     def labels(self) -> dict[str, object]:
-        return {**self.task.labels_content(), **self._reading}
+        return {**self.task.labels_content(), **self._reading, "pairs": self._has_pairs}
 
     def sizes(self) -> dict[str, int]:
         return {"C": len(self.labels_in_order)}
@@ -144,8 +144,8 @@ class Classification(FineTuning[reports.Report]):
     def _labels_of(self, split: str) -> list:
         return [example.label for example in self.examples.get(split, ())]
 
-    def _check_pairs(self) -> None:
-        """Raises InputError where the examples are text pairs that the lengths or the model have no room for."""
+    def _check_pairs(self) -> bool:
+        """Whether any example is a text pair. Raises InputError where the lengths or the model have no room for it."""
         examples: Iterator[InputExample] = (example for part in self.examples.values() for example in part)
         has_pair = any(example.text_b and example.text_b.strip() for example in examples)
         encoding.check_room(self.settings.max_seq_length, has_pair)
@@ -154,6 +154,7 @@ class Classification(FineTuning[reports.Report]):
                 f"task {self.name} has text pairs, but type_vocab_size in `bert_config_file`="
                 f"{self.settings.bert_config_file} is {self.config.type_vocab_size}, expected at least 2"
             )
+        return has_pair
 
 
 def open_task(options: ClassificationOptions) -> Task:

@@ -69,7 +69,7 @@ class Predictor(abc.ABC, Generic[Example, Result]):
     def __init__(self, stored: StoredModel, max_seq_length: int | None, options: Mapping[str, Any]) -> None:
         """Raises InputError for an option that is none or has no sense, and for a checkpoint that does not fit."""
         self.stored = stored
-        self.max_seq_length = _checked_length(stored, max_seq_length)
+        self.max_seq_length = checked_length(stored, max_seq_length)
         self.options: Any = settle(self.options_class, {**stored.settings, **(stored.labels or {})}, options)
         self.check_options()
         self.tokenizer = Tokenizer(stored.vocabulary, stored.do_lower_case)
@@ -150,7 +150,8 @@ class TextPredictor(Predictor[InputExample, Result]):
         return InputExample("", text, text_b)
 
 
-def _checked_length(stored: StoredModel, given: int | None) -> int:
+def checked_length(stored: StoredModel, given: int | None) -> int:
+    """The `max_seq_length` that is given, or else stored. Raises InputError where the model cannot have it."""
     length = stored.max_seq_length if given is None else given
     positions = stored.config.max_position_embeddings
     if type(length) is not int or not SHORTEST <= length <= positions:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert import stored_model
+from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import HeadedModel, Tensors
 from bert.options import option
@@ -52,18 +53,10 @@ class VectorPredictor(TextPredictor[VectorPrediction]):
         return np.stack(vectors) if vectors else np.zeros([0, self.stored.config.hidden_size], np.float32)
 
     def check_options(self) -> None:
-        layers = self.stored.config.num_hidden_layers
-        if not (-layers <= self.options.layer <= -1 or 1 <= self.options.layer <= layers):
-            raise InputError(f"`layer` is {self.options.layer}, expected -1 to {-layers} or 1 to {layers}")
+        check_layer(self.options, self.stored.config)
 
     def network(self, model: HeadedModel) -> Callable[[Tensors], Tensors]:
-        layer = self.options.layer - (self.options.layer > 0)
-
-        def pooled(batch: Tensors) -> Tensors:
-            hidden = tf.cast(model.encode(batch)["layer_outputs"][layer], tf.float32)  # [B, S, H]
-            return {"vector": _pooled(hidden, tf.cast(batch["input_mask"], tf.float32), self.options.pooling)}
-
-        return pooled
+        return lambda batch: {"vector": pooled_vectors(model, batch, self.options)}
 
     def _answer(self, examples: Sequence[InputExample]) -> Iterable[VectorPrediction]:
         rows = ClassificationRows(examples, (), self.tokenizer, self.max_seq_length)
@@ -75,11 +68,20 @@ class VectorPredictor(TextPredictor[VectorPrediction]):
         return [f"{value:.6g}" for value in result.vector.tolist()]
 
 
-def _pooled(hidden: tf.Tensor, mask: tf.Tensor, pooling: str) -> tf.Tensor:
-    """One vector a row, [B, H], of those at the positions that the mask [B, S] does not leave out."""
-    if pooling == "cls":
+def check_layer(options: PoolingOptions, config: BertConfig) -> None:
+    """Raises InputError for a layer that the model does not have."""
+    layers = config.num_hidden_layers
+    if not (-layers <= options.layer <= -1 or 1 <= options.layer <= layers):
+        raise InputError(f"`layer` is {options.layer}, expected -1 to {-layers} or 1 to {layers}")
+
+
+def pooled_vectors(model: HeadedModel, batch: Tensors, options: PoolingOptions) -> tf.Tensor:
+    """One vector a row, float32 [B, H], of those at the positions that are no padding."""
+    layer = options.layer - (options.layer > 0)
+    hidden = tf.cast(model.encode(batch)["layer_outputs"][layer], tf.float32)  # [B, S, H]
+    if options.pooling == "cls":
         return hidden[:, 0]
-    mask = mask[:, :, tf.newaxis]  # [B, S, 1]
-    if pooling == "max":
+    mask = tf.expand_dims(tf.cast(batch["input_mask"], tf.float32), 2)  # [B, S, 1]
+    if options.pooling == "max":
         return tf.reduce_max(tf.where(mask > 0, hidden, hidden.dtype.min), axis=1)
     return tf.reduce_sum(hidden * mask, axis=1) / tf.reduce_sum(mask, axis=1)

@@ -26,6 +26,7 @@ _SCHEMA = {
     "scheme?": str,
     "truncation?": str,
     "long_text?": str,
+    "pairs?": bool,
 }
 
 

@@ -26,8 +26,9 @@ def truncated_sizes(a_sizes: np.ndarray, b_sizes: np.ndarray, max_seq_length: in
 
 
 def head_sizes(kept: np.ndarray, truncation: str) -> np.ndarray:
-    """How many of the WordPieces that texts keep stand at their head; the others are their last ones."""
-    return {"head": kept, "tail": np.zeros_like(kept), "head_tail": -(-kept // HEAD_SHARE)}[truncation]
+    """How many of the WordPieces that texts keep stand at their head; the others are their last ones. `kept` may be a
+    tensor too."""
+    return {"head": kept, "tail": 0 * kept, "head_tail": -(-kept // HEAD_SHARE)}[truncation]
 
 
 def keep(
