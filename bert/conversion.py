@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -35,7 +34,7 @@ def convert(model: StoredModel, output_dir: str, to: str) -> None:
         raise InputError(f"{model.weights}: lacks layer {model.config.num_hidden_layers}, the last that its config has")
     logger.info("Reading %d variables of %s", len(names), model.weights)
     values = checkpoint.read_values(model.weights, names)
-    with _new_folder(output_dir) as folder:
+    with new_folder(output_dir) as folder:
         if to == formats.GOOGLE:
             _write_google(folder, model, values)
         else:
@@ -46,15 +45,20 @@ def convert(model: StoredModel, output_dir: str, to: str) -> None:
 
 def _write_google(folder: str, model: StoredModel, values: Mapping[str, np.ndarray]) -> None:
     checkpoint.write_variables(os.path.join(folder, stored_model.GOOGLE_PREFIX), values)
-    files.write_text(os.path.join(folder, GOOGLE_CONFIG), model.config.to_json())
-    files.write_text(os.path.join(folder, formats.VOCAB_FILE), "".join(f"{t}\n" for t in model.vocabulary.tokens))
-    if model.labels:
-        labels_file.write(folder, model.labels)
+    write_beside_weights(folder, model)
     if model.config.activation == "gelu_exact":
         logger.warning(
             "hidden_act is gelu_exact, which Google's own program does not know; written as gelu, it would compute "
             "slightly other numbers."
         )
+
+
+def write_beside_weights(folder: str, model: StoredModel) -> None:
+    """Writes what lies beside Google's weights: config, vocabulary, and the labels where there are any."""
+    files.write_text(os.path.join(folder, GOOGLE_CONFIG), model.config.to_json())
+    files.write_text(os.path.join(folder, formats.VOCAB_FILE), "".join(f"{t}\n" for t in model.vocabulary.tokens))
+    if model.labels:
+        labels_file.write(folder, model.labels)
 
 
 def _write_huggingface(folder: str, model: StoredModel, values: Mapping[str, np.ndarray]) -> None:
@@ -72,18 +76,24 @@ def _write_huggingface(folder: str, model: StoredModel, values: Mapping[str, np.
 
 
 @contextlib.contextmanager
-def _new_folder(path: str) -> Iterator[str]:
-    """Gives a temporary folder beside `path`; renamed to `path` on success, removed on any error."""
+def new_folder(path: str) -> Iterator[str]:
+    """Gives an empty folder that becomes `path` on success and goes on any error.
+
+    Raises InputError where `path` is there and not empty, where somebody else makes it, and on a remote disk.
+    """
     if files.is_remote(path):
         raise InputError(f"`output_dir`: {path} is not on a local disk, where a folder can be renamed when it is whole")
     files.check_folder(path, "output_dir")
-    if os.path.isdir(path) and os.listdir(path):
-        raise InputError(f"`output_dir`: {path} is not empty, expected a new folder")
-    temporary = f"{os.path.normpath(path)}.tmp-{os.getpid()}"
-    files.make_folder(temporary)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary)
-        raise
+    target = os.path.realpath(path)  # a link is followed: what it leads to is replaced
+    parent, name = os.path.split(target)
+    files.make_folder(parent)
+    with files.locked(f"{target}.lock", path):
+        if os.path.isdir(target) and os.listdir(target):
+            raise InputError(f"`output_dir`: {path} is not empty, expected a new folder")
+        files.clear_abandoned(parent, f"{name}.tmp-")
+        with files.temporary_folder(target) as temporary:
+            folder = os.path.join(temporary, name)  # nobody else may look into the outer one
+            os.mkdir(folder)
+            yield folder
+            os.replace(folder, target)
+            files.flush(parent)
