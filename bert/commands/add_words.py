@@ -3,19 +3,23 @@
     bert add_words --model_dir=$BERT_BASE_DIR --output_dir=with_words --words_file=words.txt
     bert add_words --model_dir=$BERT_BASE_DIR --output_dir=with_words --input_file='field/*.txt' --max_words=50
 
-The words take the entries [unused1], [unused2]... or, with --append, new ones at the end. A word's vector is the mean of
-those of the pieces that it was split into; it learns its own when the model is trained on. docs/vocabulary.md tells
+The words take the entries [unused1], [unused2]... or, with --append, new ones at the end. A word's vector is the mean
+of those of the pieces that it was split into; it learns its own when the model is trained on. docs/vocabulary.md tells
 more.
 """
 
 import dataclasses
 import logging
+from typing import TYPE_CHECKING
 
 from bert import files
 from bert.errors import InputError
 from bert.flags import check_positive
 from bert.options import option, part, required
 from bert.vocabulary.options import CorpusOptions
+
+if TYPE_CHECKING:  # TensorFlow is imported by the command that runs, not for --help
+    from bert.vocabulary.adding import Judge, Wanted
 
 logger = logging.getLogger("bert.add_words")
 
@@ -32,6 +36,9 @@ class Settings(CorpusOptions):
     min_word_count: int = option(5, "With --input_file: only words that occur at least so often.")
     append: bool = option(False, "Put the words behind the last entry, and leave the unused ones alone.")
     vocab_file: str | None = option(None, "The vocabulary, where the folder of the model does not tell where it is.")
+    do_lower_case: bool | None = option(
+        None, "Whether the model is lower-cased, where its folder does not tell; else its vocabulary is asked."
+    )
 
     def check(self) -> None:
         if bool(self.words_file) == bool(self.input_file):
@@ -47,31 +54,32 @@ class Settings(CorpusOptions):
 
 
 def main(settings: Settings) -> None:
-    from bert import stored_model
-    from bert.vocabulary import adding, candidates, growing
+    from bert import conversion, stored_model
+    from bert.vocabulary import adding, growing
 
-    model = stored_model.read(settings.model_dir, settings.vocab_file)
-    judge = adding.Judge(model.vocabulary, model.do_lower_case)
-    if settings.words_file:
-        wanted = adding.read_words(settings.words_file)
-    else:
-        free = settings.max_words if settings.append else len(adding.free_places(model.vocabulary))
-        if not free:
-            raise InputError(f"{model.vocabulary.name} has no unused entries; --append adds new ones")
-        found = candidates.find(
-            settings.input_paths(),
-            part(settings, CorpusOptions),
-            model.vocabulary,
-            model.do_lower_case,
-            min(settings.max_words, free),
-            settings.min_word_count,
-        )
-        wanted = [adding.Wanted(candidate.word, "--input_file") for candidate in found]
-    addition = adding.plan(judge, wanted, settings.append)
-    growing.grow(model, addition, settings.output_dir)
-    logger.info(
-        "Added %d words; the vocabulary has %d entries. Wrote %s",
-        len(addition.pieces),
-        len(addition.vocabulary),
-        settings.output_dir,
-    )
+    with conversion.new_folder(settings.output_dir) as folder:
+        model = stored_model.read(settings.model_dir, settings.vocab_file)
+        told, given = model.settings.get("do_lower_case"), settings.do_lower_case
+        if given is not None and told not in (None, given):
+            raise InputError(
+                f"--do_lower_case is {given}, but the model of {settings.model_dir} was trained with {told}"
+            )
+        judge = adding.Judge(model.vocabulary, model.do_lower_case if given is None else given)
+        wanted = adding.read_words(settings.words_file) if settings.words_file else found_words(settings, judge)
+        addition = adding.plan(judge, wanted, settings.append)
+        growing.grow(model, addition, folder)
+    count, size = len(addition.pieces), len(addition.vocabulary)
+    logger.info("Added %d words; the vocabulary has %d entries. Wrote %s", count, size, settings.output_dir)
+
+
+def found_words(settings: Settings, judge: "Judge") -> "list[Wanted]":
+    """The words of --input_file that are worth adding, no more than there are places for."""
+    from bert.vocabulary import adding, candidates
+
+    places = settings.max_words if settings.append else len(adding.free_places(judge.vocabulary))
+    if not places:
+        raise InputError(f"{judge.vocabulary.name} has no unused entries; --append adds new ones")
+    options = part(settings, CorpusOptions)
+    most = min(settings.max_words, places)
+    found = candidates.find(settings.input_paths(), options, judge, most, settings.min_word_count)
+    return [adding.Wanted(candidate.word, "--input_file") for candidate in found]

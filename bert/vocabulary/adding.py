@@ -1,6 +1,7 @@
 """Words for a vocabulary that is there already: which can be pieces of it, and at which places."""
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -71,7 +72,7 @@ class Judge:
     def pieces(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The ids that each of the words, normalised already, has now."""
         ids, splits = self._tokenizer.encode(words)
-        return [tuple(ids[start:end].tolist()) for start, end in zip(splits, splits[1:], strict=False)]
+        return [tuple(ids[start:end].tolist()) for start, end in itertools.pairwise(splits)]
 
 
 def plan(judge: Judge, wanted: Iterable[Wanted], append: bool = False) -> Addition:

@@ -55,8 +55,7 @@ def vocabulary_of(counts: Mapping[str, int], options: BuildOptions) -> list[str]
             f"characters that occur {options.min_character_count} times or more, and {len(within)} of these inside "
             f"words: expected at least {options.vocab_size - room}, or a higher `min_character_count`"
         )
-    trained = sorted({*"".join(word[0] for word in words)})
-    pieces = learn(words, [*trained, *within], room)
+    pieces = learn(words, [*sorted(set().union(*words)), *within], room)
     tokens = [*special, *base, *pieces]
     if len(pieces) < room:
         logger.warning("The corpus makes no more than %d entries; the rest are unused ones.", len(tokens))

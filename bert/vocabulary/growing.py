@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from bert import checkpoint, conversion, files
-from bert.config import BertConfig
 from bert.errors import InputError
 from bert.stored_model import GOOGLE_PREFIX, StoredModel
 from bert.training.run_folder import RUN_FILE, RunFolder
@@ -23,32 +22,31 @@ _BY_ENTRY = (_WORD_EMBEDDINGS, "cls/predictions/output_bias")
 _PLACES = ("vocab_file", "bert_config_file", "output_dir", "init_checkpoint")
 
 
-def grow(model: StoredModel, addition: Addition, output_dir: str) -> None:
-    """Writes the model with the words of `addition` as a new folder, whole or not at all.
+def grow(model: StoredModel, addition: Addition, folder: str) -> None:
+    """Writes the model with the words of `addition` into an empty folder.
 
     A new word's vector, its bias in the masked LM and Adam's moments of both are the means of those of the pieces it
     was split into. A run's folder becomes one that the run goes on in; anything else becomes a folder like Google's.
-    Raises InputError where the folder exists already, and where the weights do not fit the config.
+    Raises InputError where the weights do not fit the config.
     """
     size = max(len(addition.vocabulary), model.config.vocab_size)
     names = list(checkpoint.read_shapes(model.weights))
     if _WORD_EMBEDDINGS not in names:
         raise InputError(f"{model.weights}: has no '{_WORD_EMBEDDINGS}', expected a BERT")
     logger.info("Reading %d variables of %s", len(names), model.weights)
-    with conversion.new_folder(output_dir) as folder:
-        values = checkpoint.read_values(model.weights, names)
-        for name in filter(_is_by_entry, names):
-            if len(values[name]) != model.config.vocab_size:
-                raise InputError(
-                    f"{model.weights}: '{name}' has {len(values[name])} rows, expected {model.config.vocab_size}, "
-                    "the vocab_size of the config"
-                )
-            values[name] = with_rows(values[name], addition.pieces, size)
-        grown = _grown(model, addition, size)
-        _write_weights(folder, model, values)
-        conversion.write_beside_weights(folder, grown)
-        _write_run(folder, model, grown)
-        files.write_text(os.path.join(folder, WORDS_FILE), _table(model, addition))
+    values = checkpoint.read_values(model.weights, names)
+    for name in filter(_is_by_entry, names):
+        if len(values[name]) != model.config.vocab_size:
+            raise InputError(
+                f"{model.weights}: '{name}' has {len(values[name])} rows, expected {model.config.vocab_size}, "
+                "the vocab_size of the config"
+            )
+        values[name] = with_rows(values[name], addition.pieces, size)
+    grown = _grown(model, addition, size)
+    _write_weights(folder, model, values)
+    conversion.write_beside_weights(folder, grown)
+    _write_run(folder, model, grown)
+    files.write_text(os.path.join(folder, WORDS_FILE), _table(model, addition))
 
 
 def with_rows(values: np.ndarray, pieces: Mapping[int, tuple[int, ...]], size: int) -> np.ndarray:
@@ -59,7 +57,7 @@ def with_rows(values: np.ndarray, pieces: Mapping[int, tuple[int, ...]], size: i
     grown = np.zeros((size, *values.shape[1:]), values.dtype)
     grown[: len(values)] = values
     for place, parts in pieces.items():
-        grown[place] = values[list(parts)].mean(axis=0)
+        grown[place] = values[list(parts)].mean(axis=0, dtype=np.float64)
     return grown
 
 
@@ -70,7 +68,7 @@ def _is_by_entry(name: str) -> bool:
 
 
 def _grown(model: StoredModel, addition: Addition, size: int) -> StoredModel:
-    config: BertConfig = dataclasses.replace(model.config, vocab_size=size)
+    config = dataclasses.replace(model.config, vocab_size=size)
     labels = model.labels
     if labels and "vocab_sha256" in labels:
         labels = {**labels, "vocab_sha256": addition.vocabulary.sha256}

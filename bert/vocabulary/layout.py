@@ -4,7 +4,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from bert import unicode_ranges
-from bert.tokenization import MAX_WORD_CHARACTERS
 
 PAD = "[PAD]"
 BEHIND_UNUSED = ("[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -50,9 +49,7 @@ def is_word(text: str, do_lower_case: bool) -> bool:
     """
     if text.isascii() and text.isalnum():
         return not do_lower_case or text == text.lower()
-    if not text or len(text) > MAX_WORD_CHARACTERS:
-        return False
-    if do_lower_case and text != _lower_cased(text):
+    if not text or do_lower_case and text != _lower_cased(text):
         return False
     if any(unicodedata.category(character) in _NEVER_IN_A_WORD for character in text):
         return False

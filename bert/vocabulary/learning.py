@@ -18,15 +18,15 @@ logger = logging.getLogger(__name__)
 _MOST_WORDS = 1_000_000  # different words; the trainer's memory grows with them
 _MOST_OCCURRENCES = 50_000_000  # the trainer counts for itself, at about a million words a second
 _SURPLUS = 1.5
-_LEAST_COUNT = 2  # what occurs once is no pattern
+_LEAST_COUNT = 2  # of a piece; what occurs once is no pattern
 _REPEATED = 1000
 
 
 def learn(counts: Mapping[str, int], characters: Sequence[str], room: int) -> list[str]:
     """The pieces of several characters that words are best cut into, at most `room`, in the order learned.
 
-    `counts`: word -> count, the most frequent word first; `characters`: the pieces of one character, `##` and all,
-    that these words consist of. The same arguments give the same pieces.
+    `counts`: word -> count, the most frequent word first; `characters`: all that occur in these words, as they are
+    and, those behind the first one of a word, with `##`. The same arguments give the same pieces.
     Raises InputError where the package tokenizers is not installed.
     """
     words = dict(list(counts.items())[:_MOST_WORDS])
@@ -59,7 +59,6 @@ def _train(words: Mapping[str, int], characters: Sequence[str], room: int) -> li
     program.train_from_iterator(_repeated(words, divisor), trainer)
     ids = program.get_vocab()
     tokens = sorted(ids, key=ids.__getitem__)
-    assert tokens[: len(characters)] == list(characters), "a word has a character that was not given"
     return [token for token in tokens[len(characters) :] if len(token.removeprefix("##").encode()) <= MAX_PIECE_BYTES]
 
 

@@ -120,7 +120,7 @@ class Names(Attack):
 
 
 def _line(script: str, arguments: list[str]) -> str:
-    return f'"$PYTHON" "$ROOT/{script}.py" {shlex.join(arguments)}'
+    return f'"$PYTHON" {" ".join(children.program(script, "$ROOT/"))} {shlex.join(arguments)}'
 
 
 class Streams(Attack):
@@ -132,7 +132,7 @@ class Streams(Attack):
         target = self.base.pick(generator)
         with self.base.copy(target) as folder:
             if generator.random() < 0.5:
-                line = f'set -o pipefail; "$PYTHON" "$ROOT/{target.script}.py" --help | head -1'
+                line = f"set -o pipefail; {_line(target.script, ['--help'])} | head -1"
                 ended = children.shell(line, folder, SECONDS)
                 faults = verdicts.faults(ended, (0,))
                 faults += ["something on standard error"] if ended.stderr else []
