@@ -31,16 +31,10 @@ def grow(model: StoredModel, addition: Addition, folder: str) -> None:
     """
     size = max(len(addition.vocabulary), model.config.vocab_size)
     names = list(checkpoint.read_shapes(model.weights))
-    if _WORD_EMBEDDINGS not in names:
-        raise InputError(f"{model.weights}: has no '{_WORD_EMBEDDINGS}', expected a BERT")
+    _check_shapes(model)
     logger.info("Reading %d variables of %s", len(names), model.weights)
     values = checkpoint.read_values(model.weights, names)
     for name in filter(_is_by_entry, names):
-        if len(values[name]) != model.config.vocab_size:
-            raise InputError(
-                f"{model.weights}: '{name}' has {len(values[name])} rows, expected {model.config.vocab_size}, "
-                "the vocab_size of the config"
-            )
         values[name] = with_rows(values[name], addition.pieces, size)
     grown = _grown(model, addition, size)
     _write_weights(folder, model, values)
@@ -59,6 +53,19 @@ def with_rows(values: np.ndarray, pieces: Mapping[int, tuple[int, ...]], size: i
     for place, parts in pieces.items():
         grown[place] = values[list(parts)].mean(axis=0, dtype=np.float64)
     return grown
+
+
+def _check_shapes(model: StoredModel) -> None:
+    vocab_size, hidden_size = model.config.vocab_size, model.config.hidden_size
+    for name, expected in zip(_BY_ENTRY, ((vocab_size, hidden_size), (vocab_size,)), strict=True):
+        found = model.shapes.get(name)
+        if found is None and name == _WORD_EMBEDDINGS:
+            raise InputError(f"{model.weights}: has no '{name}', expected the weights of a BERT")
+        if found not in (None, expected):
+            raise InputError(f"{model.weights}: '{name}' is {list(found)}, by the config it is {list(expected)}")
+    last = f"bert/encoder/layer_{model.config.num_hidden_layers - 1}/output/dense/kernel"
+    if last not in model.shapes:
+        raise InputError(f"{model.weights}: lacks layer {model.config.num_hidden_layers}, the last that its config has")
 
 
 def _is_by_entry(name: str) -> bool:

@@ -49,7 +49,7 @@ def is_word(text: str, do_lower_case: bool) -> bool:
     """
     if text.isascii() and text.isalnum():
         return not do_lower_case or text == text.lower()
-    if not text or do_lower_case and text != _lower_cased(text):
+    if not text or (do_lower_case and text != _lower_cased(text)):
         return False
     if any(unicodedata.category(character) in _NEVER_IN_A_WORD for character in text):
         return False

@@ -52,7 +52,7 @@ class Names(Attack):
         flag, value = _output(target)
         (folder / OUTPUT).rename(folder / f"{name} out")
         changes = {flag: value.replace(OUTPUT, f"{name} out", 1)}
-        ended = [children.run(target.script, target.arguments(**changes), folder, SECONDS) for _ in range(2)]
+        ended = [target.start(folder, **changes).end(SECONDS) for _ in range(2)]
         faults = [fault for one in ended for fault in verdicts.faults(one, (0,))]
         faults += end_faults(target, folder, f"{name} out")
         return self.verdict(f"{target.name}: output folder {name!r}", faults, ended)
@@ -149,7 +149,9 @@ class Seeds(Attack):
     kind = "ends of the seeds"
 
     def attempt(self, generator: random.Random):
-        target = self.base.pick(generator)
+        if not any(target.seed_flag for target in self.base.targets.values()):
+            return self.skipped("no target with a seed")
+        target = self.base.pick(generator, lambda one: bool(one.seed_flag))
         seed = generator.choice((0, 2**31 - 1))
         with self.base.copy(target) as folder:
             arguments = target.arguments(**{target.seed_flag: seed})
