@@ -75,7 +75,8 @@ def _trained_gelu_exact(x: tf.Tensor) -> tf.Tensor:
 
 def gelu_exact(x: tf.Tensor) -> tf.Tensor:
     """Gaussian error linear unit with the error function."""
-    return tf.nn.gelu(x, approximate=False) if _PLAIN.get() else _trained_gelu_exact(x)
+    # tf.nn.gelu has it with erfc, which ONNX does not know.
+    return 0.5 * x * (1.0 + tf.math.erf(x * _ERF_SCALE)) if _PLAIN.get() else _trained_gelu_exact(x)
 
 
 ACTIVATIONS = {"linear": tf.identity, "relu": tf.nn.relu, "gelu": gelu, "gelu_exact": gelu_exact, "tanh": tf.tanh}

@@ -157,6 +157,13 @@ class LoadReport:
     missing: tuple[str, ...]
     unused: tuple[str, ...]
 
+    @property
+    def missing_encoder(self) -> str:
+        """What is missing of the encoder, without its pooler, as a message says it; empty where nothing is."""
+        names = [name for name in self.missing if name.startswith(("bert/embeddings/", "bert/encoder/"))]
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        return f"{len(names)} variables of the encoder: {', '.join(names[:8])}{more}" if names else ""
+
     def log(self) -> None:
         logger.info(
             "Loaded %s: %d variables matched, %d missing, %d unused.",

@@ -161,13 +161,9 @@ def open_standard_streams() -> None:
 
 
 def show_help(text: str) -> None:
-    """Prints the text; a reader that has seen enough (`| head -1`) is no error."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # what is still in the buffer goes there at the end
-        os.close(nowhere)
+    """Prints the text."""
+    with quiet.unread_output():
+        print(text)
 
 
 def import_tensorflow() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from bert import files
 from bert.errors import InputError
 from bert.records import RecordKind, count, parsing
 from bert.records.lengths import LengthSummary
@@ -96,6 +97,11 @@ class RecordSet:
         """Makes an InputError that names file and record of what TensorFlow raises over a record inside this block."""
         try:
             yield
+        except tf.errors.NotFoundError:
+            for path in self.paths:
+                if not files.exists(path):
+                    raise InputError(f"{path}: was read from, and is no longer there") from None
+            raise
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError):
             logger.info("A record is wrong; looking for it in %d file(s).", len(self.paths))
             parsing.check_all(self.kind, self.paths, self.sizes)

@@ -1,7 +1,8 @@
-"""TensorFlow's own words at its start, kept from the user unless it fails."""
+"""What is kept from the user: TensorFlow's own words at its start, unless it fails; an error where nobody reads on."""
 
 import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -21,3 +22,15 @@ def standard_error_held() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextlib.contextmanager
+def unread_output() -> Iterator[None]:
+    """Ends what writes to standard output inside where its reader has seen enough (`| head -1`): that is no error."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # what is still in the buffer goes there at the end
+        os.close(nowhere)

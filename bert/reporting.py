@@ -73,14 +73,15 @@ def _clock(seconds: float) -> str:
 class JsonLines:
     """A file of JSON objects with a `step`, one a line. What an earlier try wrote after `start_step` is cut off.
 
-    `earlier` is where that try wrote, if not to `path`.
+    `earlier` is where that try wrote, if not to `path`. `earlier_steps` are those it wrote of that are kept.
     """
 
     def __init__(self, path: str, start_step: int, earlier: str | None = None) -> None:
         earlier = earlier or path
         self.path = path
-        kept = [line for _, line in read_json_lines(earlier, start_step)]
-        files.write_text(path, "".join(f"{line}\n" for line in kept))
+        kept = read_json_lines(earlier, start_step)
+        self.earlier_steps = [values["step"] for values, _ in kept]
+        files.write_text(path, "".join(f"{line}\n" for _, line in kept))
         self.file = files.open_binary(path, "ab")
 
     def write(self, entry: Mapping[str, object]) -> bytes:
@@ -124,6 +125,9 @@ class StepLog:
 
     def __init__(self, folder: str, start_step: int) -> None:
         self._lines = JsonLines(os.path.join(folder, "metrics.jsonl"), start_step)
+        lost = start_step - len(set(self._lines.earlier_steps))
+        if lost:
+            logger.warning("%s has no line of %d of the %d steps so far.", self._lines.path, lost, start_step)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         numbers = {name: float(f"{value:.9g}") if math.isfinite(value) else None for name, value in values.items()}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bert import records
 from bert.errors import InputError
 from bert.records import parsing, rows
-from bert.tasks import InputExample, encoding, label_kinds
+from bert.tasks import InputExample, encoding, label_kinds, truncation
 from bert.tasks.encoding import ClassificationRows
 from bert.tokenization import Tokenizer, Vocabulary
 from tests import commands
@@ -83,7 +83,7 @@ def popped(a: int, b: int, max_seq_length: int) -> tuple[int, int]:
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(3, 50))
 def test_truncation_is_that_of_the_loop(a, b, max_seq_length):
-    found = encoding.truncated_sizes(np.array([a]), np.array([b]), max_seq_length)
+    found = truncation.truncated_sizes(np.array([a]), np.array([b]), max_seq_length)
     assert (found[0][0], found[1][0]) == popped(a, b, max_seq_length)
 
 
@@ -141,6 +141,8 @@ def test_what_is_told_is_of_the_whole_set_before_truncation(tokenizer, tmp_path)
     assert built.describe(512) == [
         "  WordPieces an example: p50 4, p95 4, p99 13, longest 13; max_seq_length 6 cuts 2.0%",
         "  `max_seq_length`=13 would cut none.",
+        "  3.3% of the WordPieces are in no row (`truncation`=head); `truncation`=tail or head_tail keeps others, "
+        "`long_text`=windows keeps all.",
         "  Labels: no: 0, yes: 98",
     ]
 

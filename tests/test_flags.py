@@ -1,4 +1,4 @@
-"""The flags of the three commands: the original's, all acting, and mistakes told at once."""
+"""The flags of four commands: the original's, all acting, and mistakes told at once."""
 
 import dataclasses
 import importlib
@@ -14,7 +14,7 @@ from bert.errors import InputError
 from tests import commands
 
 ROOT = pathlib.Path(__file__).parent.parent
-SCRIPTS = ("create_pretraining_data", "run_pretraining", "run_classifier")
+SCRIPTS = ("create_pretraining_data", "run_pretraining", "run_classifier", "extract_features")
 TYPES = {"string": str, "int": int, "float": float, "bool": bool}
 
 

@@ -175,6 +175,23 @@ def test_predicting_later_needs_no_training_file_and_no_tags(names, tmp_path):
     assert names.predictions == first
 
 
+def test_a_trained_model_is_asked_from_another_folder(names, tmp_path):
+    """With --init_checkpoint alone: its labels.json is read; another scheme or casing is refused."""
+    words = [line.split()[0] if line else "" for line in path_of_test(names).read_text().splitlines()[2:]]
+    (tmp_path / "test.txt").write_text("\n".join(words) + "\n")
+    flags = {"data_dir": tmp_path, "output_dir": tmp_path / "asked", "init_checkpoint": names.output}
+    outcome = names("--do_predict", **flags)
+    assert outcome.status == 0, outcome.stderr
+    lines = (tmp_path / "asked" / "test_predictions.txt").read_text().splitlines()
+    assert [line.split()[-1] for line in lines if line] == names.predictions
+    path = names.output / "labels.json"
+    flags["output_dir"] = tmp_path / "other"
+    error = names("--do_predict", scheme="plain", **flags).error
+    assert error == f"{path}: the model was trained with scheme bio, this run has plain (--scheme=plain)"
+    error = names("--do_predict", do_lower_case=False, **flags).error
+    assert error.startswith(f"{path}: the model was trained with do_lower_case True, this run has False")
+
+
 def test_constrained_decoding_never_predicts_what_the_scheme_forbids(tmp_path):
     """A model that has hardly learned anything breaks the rules; constrained, it cannot."""
     files = {"train": sentences(40, 4, seed=1), "test": sentences(20, 12, seed=3)}

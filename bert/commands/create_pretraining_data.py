@@ -10,7 +10,6 @@ memory. docs/pretraining-data.md tells more.
 
 import dataclasses
 import logging
-import os
 
 from bert import files, formats
 from bert.errors import InputError
@@ -66,17 +65,9 @@ class Settings(Options):
         if self.is_streaming and len(paths) > 1:
             raise InputError(f"--output_file names {len(paths)} files, expected one: --shard_size_mb makes the shards")
         for path in paths:
-            folder = os.path.dirname(path)
-            if not os.path.basename(path):
-                raise InputError(f"--output_file: '{path}' names no file")
-            if folder and not files.is_remote(path) and not files.is_folder(folder):
-                raise InputError(f"--output_file: the folder {folder} of {path} does not exist")
-            files.check_replaceable(path, "--output_file")
-            files.check_folder(path if files.is_remote(path) else folder or ".", "output_file")
+            files.check_output(path, "output_file", input_paths)
             if paths.count(path) > 1:
                 raise InputError(f"--output_file names {path} twice")
-            if path in input_paths:
-                raise InputError(f"--output_file: {path} is among the input files, which would be overwritten")
         return paths
 
     @property

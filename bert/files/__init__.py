@@ -9,6 +9,7 @@ from bert.files.checking import checked
 from bert.files.locks import locked
 from bert.files.paths import (
     check_folder,
+    check_output,
     check_readable,
     check_replaceable,
     exists,
@@ -38,6 +39,7 @@ from bert.files.writing import (
 __all__ = [
     "LINE_LIMIT",
     "check_folder",
+    "check_output",
     "check_readable",
     "check_replaceable",
     "checked",

@@ -3,6 +3,7 @@
 import glob
 import os
 import stat
+from collections.abc import Sequence
 from typing import Any
 
 from bert.errors import InputError
@@ -94,6 +95,20 @@ def check_replaceable(path: str, purpose: str = "file") -> None:
     """Raises InputError where `path` is there and no regular file: a rename would take its place, a device's even."""
     if not is_remote(path) and os.path.exists(path) and not os.path.isfile(path):
         raise InputError(f"{purpose}: {path} is {_sort_of(path)}, expected a file or a new name")
+
+
+def check_output(path: str, flag: str, input_paths: Sequence[str]) -> None:
+    """Raises InputError, naming the flag, for a file that could not be written at the end of a long run, and for one
+    that is read too."""
+    folder = os.path.dirname(path)
+    if not os.path.basename(path):
+        raise InputError(f"`{flag}`: '{path}' names no file")
+    if folder and not is_remote(path) and not is_folder(folder):
+        raise InputError(f"`{flag}`: the folder {folder} of {path} does not exist")
+    check_replaceable(path, f"`{flag}`")
+    check_folder(path if is_remote(path) else folder or ".", flag)
+    if path in input_paths:
+        raise InputError(f"`{flag}`: {path} is among the input files, which would be overwritten")
 
 
 def _sort_of(path: str) -> str:

@@ -1,14 +1,17 @@
 """The seam: what a kind of fine-tuning has to say, so that `fine_tune` can train, evaluate and predict with it."""
 
 import abc
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Generic, SupportsFloat, TypeVar
 
+from bert import checkpoint
 from bert.config import BertConfig
 from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel
 from bert.measures import Measure, Report
 from bert.records.rows import Rows
+from bert.tasks import labels_file
 from bert.tokenization import Tokenizer
 from bert.training.outputs import Outputs
 
@@ -32,7 +35,7 @@ class FineTuning(abc.ABC, Generic[AnyReport]):
 
     name: str
     command: ClassVar[str]
-    unit: ClassVar[str] = "training examples"
+    unit: str = "training examples"
     groups_evaluation: ClassVar[bool] = True
     record_files: ClassVar[Mapping[str, str]] = {
         "train": "train.tf_record",
@@ -42,6 +45,21 @@ class FineTuning(abc.ABC, Generic[AnyReport]):
 
     def __init__(self, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer) -> None:
         self.settings, self.config, self.tokenizer = settings, config, tokenizer
+
+    def model_folder(self) -> str:
+        """Where the model's labels.json lies: beside `init_checkpoint`, if that is what is judged, not trained.
+
+        Raises InputError for a model there that was trained with another vocabulary or casing; what lies in the output
+        folder itself is compared by its owner.
+        """
+        settings = self.settings
+        own = checkpoint.CheckpointFolder(settings.output_dir).latest()
+        if settings.do_train or own or not settings.init_checkpoint:
+            return settings.output_dir
+        folder = os.path.dirname(checkpoint.resolve(settings.init_checkpoint))
+        expected = {"vocab_sha256": self.tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
+        labels_file.check_model(folder, expected, f"`vocab_file`={settings.vocab_file}")
+        return folder
 
     def texts(self) -> Iterable[str]:
         """Texts of all splits, for advice about their language."""

@@ -6,7 +6,7 @@ from typing import SupportsFloat
 
 import numpy as np
 
-from bert import checkpoint, heads, tasks
+from bert import heads, tasks
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.finetuning.base import FineTuning
@@ -43,12 +43,14 @@ class Classification(FineTuning[reports.Report]):
         self.options = options
         self.task = open_task(options)
         self.name = self.task.name
-        folder = model_folder(settings)
+        self._reading = {"truncation": options.truncation, "long_text": options.long_text}
+        folder = self.model_folder()
         self.task.prepare(options.data_dir, folder, settings.splits)
-        if folder != settings.output_dir:  # what lies in the output folder itself is compared by its owner
-            casing = {"do_lower_case": settings.do_lower_case}
-            expected = {"vocab_sha256": tokenizer.vocabulary.sha256, **casing}
-            labels_file.check_model(folder, expected, f"`vocab_file`={settings.vocab_file}")
+        if folder != settings.output_dir:  # what changes in the output folder itself is told by its owner
+            labels_file.warn_of_changes(folder, self._reading)
+        if options.long_text == "windows":
+            self.unit = "training windows"
+        self._rows: dict[str, encoding.ClassificationRows] = {}
         self.examples = {split: self.task.examples(options.data_dir, split) for split in settings.splits}
         self.label_kind, self.labels_in_order = self.task.label_kind, self.task.labels
         self._headline = _headline(self.task)
@@ -59,9 +61,6 @@ class Classification(FineTuning[reports.Report]):
 
     def texts(self) -> Iterator[str]:
         return (example.text_a for part in self.examples.values() for example in part)
-
-    def count(self, split: str) -> int:
-        return len(self.examples[split])
 
     def identity(self) -> dict[str, object]:
         identity: dict[str, object] = {
@@ -74,7 +73,7 @@ class Classification(FineTuning[reports.Report]):
         return identity
 
     def labels(self) -> dict[str, object]:
-        return self.task.labels_content()
+        return {**self.task.labels_content(), **self._reading}
 
     def sizes(self) -> dict[str, int]:
         return {"C": len(self.labels_in_order)}
@@ -84,9 +83,16 @@ class Classification(FineTuning[reports.Report]):
         return getattr(heads, self.label_kind.head)(self.config, **arguments)
 
     def rows(self, split: str) -> encoding.ClassificationRows:
-        return encoding.ClassificationRows(
-            self.examples[split], self.labels_in_order, self.tokenizer, self.settings.max_seq_length, self.label_kind
-        )
+        if split not in self._rows:
+            self._rows[split] = encoding.build(
+                self.examples[split],
+                self.labels_in_order,
+                self.tokenizer,
+                self.settings.max_seq_length,
+                self.label_kind,
+                **self._reading,
+            )
+        return self._rows[split]
 
     @property
     def measures(self) -> Sequence[Measure]:
@@ -95,7 +101,7 @@ class Classification(FineTuning[reports.Report]):
     def judge(self, split: str, outputs: Outputs) -> reports.Report | None:
         if split == "test":  # a test set's labels are not read
             return None
-        probabilities = self._probabilities(outputs)
+        probabilities = self._probabilities(split, outputs)
         label_ids = self.label_kind.ids(self._labels_of(split), self.labels_in_order)
         predictions.warn_of_one_answer(self.label_kind.answers(probabilities, self.labels_in_order))
         return self.label_kind.report(label_ids, probabilities, self.labels_in_order)
@@ -118,7 +124,7 @@ class Classification(FineTuning[reports.Report]):
 
     def write_predictions(self, folder: str, outputs: Outputs) -> list[str]:
         """Writes test_results.tsv, predictions.tsv and, for a benchmark, the file its server takes."""
-        probabilities = self._probabilities(outputs)
+        probabilities = self._probabilities("test", outputs)
         answers = self.label_kind.answers(probabilities, self.labels_in_order, self.options.label_separator)
         predictions.warn_of_one_answer(answers)
         paths = [os.path.join(folder, name) for name in ("test_results.tsv", "predictions.tsv")]
@@ -131,8 +137,9 @@ class Classification(FineTuning[reports.Report]):
             submission.write(paths[2], self.task, answers)
         return paths
 
-    def _probabilities(self, outputs: Outputs) -> np.ndarray:
-        return self.label_kind.probabilities(np.stack(outputs["logits"]))  # [B, C]
+    def _probabilities(self, split: str, outputs: Outputs) -> np.ndarray:
+        """The probabilities of every example, float32 [E, C], from the logits of every row, [C] each."""
+        return self.label_kind.probabilities(self.rows(split).of_examples(np.stack(outputs["logits"])))
 
     def _labels_of(self, split: str) -> list:
         return [example.label for example in self.examples.get(split, ())]
@@ -159,14 +166,6 @@ def open_task(options: ClassificationOptions) -> Task:
     table.check_unused(options, options.task_name)
     with task_files.calling(found):
         return found()
-
-
-def model_folder(settings: FineTuningFlags) -> str:
-    """Where the model's labels.json lies: beside `init_checkpoint`, if that is what is judged, not trained."""
-    own = checkpoint.CheckpointFolder(settings.output_dir).latest()
-    if settings.do_train or own or not settings.init_checkpoint:
-        return settings.output_dir
-    return os.path.dirname(checkpoint.resolve(settings.init_checkpoint))
 
 
 def _headline(task: Task) -> Sequence[str]:

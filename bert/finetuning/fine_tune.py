@@ -35,7 +35,7 @@ def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertCo
     identity = {"command": task.command, "config": config.to_dict(), **read_as, **task.identity()}
     with run.opened(settings, strategy, task.build_model, identity, schedule) as trainer:
         labels = task.labels()
-        if labels is not None:
+        if labels is not None and (settings.do_train or not trainer.folder.has_labels):
             trainer.folder.write_labels({**labels, "max_seq_length": settings.max_seq_length, **read_as})
         sets = {split: write_records(trainer, task, split) for split in settings.splits}
         evaluation = dev_evaluation(task, sets["dev"]) if settings.do_eval else None

@@ -113,11 +113,7 @@ class QuestionAnswering(FineTuning[evaluation.Report]):
 
     def _find_answers(self, split: str, outputs: Outputs) -> dict[str, answers.Answers]:
         rows = self.rows(split)
-        start, end = outputs["start_logits"], outputs["end_logits"]
-        # What stands behind a window's last token is padding that a longer neighbour in its batch brought along.
-        start = [logits[:length] for logits, length in zip(start, rows.lengths, strict=True)]
-        end = [logits[:length] for logits, length in zip(end, rows.lengths, strict=True)]
-        return {
-            example.id: answers.answer(rows, index, start, end, self.options, self.settings.verbose_logging)
-            for index, example in enumerate(rows.examples)
-        }
+        found = answers.answer_all(
+            rows, outputs["start_logits"], outputs["end_logits"], self.options, self.settings.verbose_logging
+        )
+        return {example.id: given for example, given in zip(rows.examples, found, strict=True)}

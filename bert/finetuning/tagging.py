@@ -16,6 +16,7 @@ from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel, TokenClassifier
 from bert.measures import Measure
 from bert.options.tagging import TaggingOptions
+from bert.tasks import labels_file
 from bert.tasks.tagging import decoding, evaluation, schemes, windows
 from bert.tasks.tagging.conll import Tagging as TaggingTask
 from bert.tasks.tagging.schemes import Order
@@ -37,7 +38,10 @@ class Tagging(FineTuning[evaluation.Report]):
     ) -> None:
         super().__init__(settings, config, tokenizer)
         self.task = TaggingTask(options.token_column, options.tag_column, options.scheme)
-        self.task.prepare(options.data_dir, settings.output_dir, settings.splits)
+        folder = self.model_folder()
+        self.task.prepare(options.data_dir, folder, settings.splits)
+        if folder != settings.output_dir:  # what lies in the output folder itself is compared by its owner
+            labels_file.check_model(folder, {"scheme": self.task.scheme}, f"`scheme`={options.scheme}")
         texts = {split: self.task.sentences(options.data_dir, split) for split in settings.splits}
         self.order = self._order() if options.constrained_decoding else None
         self.windows = {

@@ -16,14 +16,20 @@ class AnswerOptions:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class QuestionOptions(AnswerOptions):
-    """The files, their windows, and the measure."""
+class ReadingOptions(AnswerOptions):
+    """How questions and documents become rows."""
+
+    doc_stride: int = option(128, "WordPieces from one window of a long document to the next.")
+    max_query_length: int = option(64, "Most WordPieces of a question; the rest of a longer one is cut off.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QuestionOptions(ReadingOptions):
+    """The files and the measure."""
 
     train_file: str | None = option(None, "SQuAD file to train on, such as train-v1.1.json.")
     dev_file: str | None = option(None, "SQuAD file to evaluate on, with `do_eval`, on the way and at the end.")
     predict_file: str | None = option(None, "SQuAD file to predict, such as dev-v1.1.json; its answers, if any, judge.")
-    doc_stride: int = option(128, "WordPieces from one window of a long document to the next.")
-    max_query_length: int = option(64, "Most WordPieces of a question; the rest of a longer one is cut off.")
     metric: str = option(
         "auto",
         "How answers are judged: squad, by words; cmrc, by Chinese characters; auto, cmrc for Chinese documents.",

@@ -6,7 +6,14 @@ from bert.options import option, required
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TaggingOptions:
+class DecodingOptions:
+    """How scores become tags."""
+
+    constrained_decoding: bool = option(False, "Predict only sequences of tags that the scheme allows.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaggingOptions(DecodingOptions):
     """The files, their columns, and what their tags mean."""
 
     data_dir: str = required("Folder with train.txt, dev.txt and test.txt, or those of them that are asked for.")
@@ -17,4 +24,3 @@ class TaggingOptions:
         "What the tags mean: bio, bioes (spans), plain (each word for itself); auto, the first that all tags fit.",
         ("auto", "bio", "bioes", "plain"),
     )
-    constrained_decoding: bool = option(False, "Predict only sequences of tags that the scheme allows.")

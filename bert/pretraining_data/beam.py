@@ -1,21 +1,18 @@
 """The streaming mode on an Apache Beam runner: the same blocks, the same records, on as many machines as there are.
 
-The package `apache-beam` is optional (the extra `beam`); only this module needs it.
+The package `apache-beam` is optional (the extra `beam`); only `pipelines` and what imports it need it.
 """
 
-import contextlib
 import dataclasses
-import glob
 import json
 import logging
 import os
-import re
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bert import files, sidecar
+from bert import pipelines, sidecar
 from bert.errors import InputError
+from bert.pipelines import beam
 from bert.pretraining_data.blocks import Block, BlockMaker, group_files, read_blocks
 from bert.pretraining_data.corpus import DuplicateCounter
 from bert.pretraining_data.describe import side_car_values
@@ -23,15 +20,6 @@ from bert.pretraining_data.options import Options
 from bert.pretraining_data.reading import read_sentences
 from bert.pretraining_data.report import Counts
 from bert.tokenization import Vocabulary
-
-try:
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
-except ImportError:
-    raise InputError(
-        "`beam_runner`: apache-beam is not installed "
-        "(pip install 'bert[beam]', or in a checkout pip install -r requirements-beam.txt)"
-    ) from None
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +36,11 @@ def create(
     Raises InputError for input that cannot be read and for shards that are there already.
     """
     stem, extension = os.path.splitext(output_path)
-    escaped = stem if files.is_remote(stem) else glob.escape(stem)
-    pattern = f"{escaped}-*-of-*{extension}"
-    if present := files.matching(pattern):
-        raise InputError(f"`output_file`: {present[0]} is there already: remove the shards or name another output")
+    pipelines.refuse_shards(stem, extension)
     vocabulary = Vocabulary.from_file(options.vocab_file)  # a bad one is an error here, not by a worker
     groups = list(enumerate(group_files(input_paths, options)))
     counts_path = f"{stem}.counts.json"
-    with _errors_in_one_line(), beam.Pipeline(options=_pipeline_options(runner, beam_options)) as pipeline:
+    with pipelines.opened(runner, beam_options) as pipeline:
         blocks = (
             pipeline
             | "Files" >> beam.Create(groups)
@@ -68,34 +53,11 @@ def create(
             | "Make" >> beam.ParDo(_MakeRecords(options)).with_outputs(_COUNTS, main="records")
         )
         _ = records.records | beam.io.WriteToTFRecord(stem, file_name_suffix=extension)
-        _ = (
-            (blocks[_COUNTS], records[_COUNTS])
-            | beam.Flatten()
-            | beam.CombineGlobally(_sum)
-            | beam.Map(lambda counts: json.dumps(dataclasses.asdict(counts)))
-            | beam.io.WriteToText(counts_path, shard_name_template="")
-        )
-    counts = Counts(**files.read_json(counts_path))
-    files.remove(counts_path)
-    return _describe(files.matching(pattern), counts, side_car_values(options, vocabulary, input_paths, None, counts))
-
-
-@contextlib.contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    """Beam wraps a worker's error into a RuntimeError with traceback and all; this finds bad input in it."""
-    try:
-        yield
-    except RuntimeError as error:
-        found = re.search(r"InputError: (.*?)(?: \[while running|$)", str(error), re.MULTILINE)
-        if found is None:
-            raise
-        raise InputError(found[1]) from None
-
-
-def _pipeline_options(runner: str, beam_options: str) -> PipelineOptions:
-    options = PipelineOptions([f"--runner={runner}", *shlex.split(beam_options)])
-    options.view_as(SetupOptions).save_main_session = False  # the command's module is not needed by the workers
-    return options
+        counted = (blocks[_COUNTS], records[_COUNTS]) | beam.Flatten()
+        pipelines.write_total(counted, _sum, _as_json, counts_path)
+    counts = Counts(**pipelines.total(counts_path))
+    values = side_car_values(options, vocabulary, input_paths, None, counts)
+    return _describe(pipelines.shards(stem, extension), counts, values)
 
 
 def _describe(paths: Sequence[str], counts: Counts, values: dict) -> Counts:
@@ -141,3 +103,7 @@ class _MakeRecords(beam.DoFn):
 
 def _sum(counts: Sequence[Counts]) -> Counts:
     return sum(counts, Counts())
+
+
+def _as_json(counts: Counts) -> str:
+    return json.dumps(dataclasses.asdict(counts))

@@ -3,6 +3,7 @@ labels without the training file.
 """
 
 import collections
+import logging
 import os
 from collections.abc import Mapping
 
@@ -11,6 +12,8 @@ from bert.errors import InputError
 from bert.formats import huggingface
 from bert.tasks import label_kinds
 from bert.tasks.rows import shortened
+
+logger = logging.getLogger(__name__)
 
 LABELS_FILE = "labels.json"
 _SCHEMA = {
@@ -21,6 +24,8 @@ _SCHEMA = {
     "do_lower_case?": bool,
     "vocab_sha256?": str,
     "scheme?": str,
+    "truncation?": str,
+    "long_text?": str,
 }
 
 
@@ -70,6 +75,15 @@ def check_model(folder: str, expected: Mapping[str, object], source: str) -> Non
                 f"{os.path.join(folder, LABELS_FILE)}: the model was trained with {name} {stored[name]}, "
                 f"this run has {value} ({source})"
             )
+
+
+def warn_of_changes(folder: str, ours: Mapping[str, object]) -> None:
+    """Warns of what may differ from what the folder's labels.json says of the training: option -> this run's value."""
+    stored = read(folder) or {}
+    for name, value in ours.items():
+        if stored.get(name, value) != value:
+            path = os.path.join(folder, LABELS_FILE)
+            logger.warning("%s: the model was trained with `%s`=%s, this run has %s.", path, name, stored[name], value)
 
 
 def described(content: Mapping) -> str:

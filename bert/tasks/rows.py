@@ -85,7 +85,7 @@ def read(path: str, has_header: bool, keep_empty: bool = False) -> Iterator[Row]
 
 def read_tsv(path: str, keep_empty: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Yields (number, columns) of each line; quotes are text (docs/parity.md 8), an empty last line is no row."""
-    for number, line in enumerate(files.read_lines(path)) if keep_empty else _without_last_empty(path):
+    for number, line in enumerate(files.read_lines(path)) if keep_empty else filled_lines(path):
         columns = line.split("\t")
         if len(line) > FIELD_LIMIT and max(map(len, columns)) > FIELD_LIMIT:
             size = max(map(len, columns))
@@ -108,7 +108,7 @@ def read_csv(path: str) -> Iterator[tuple[int, list[str]]]:
 
 def read_jsonl(path: str) -> Iterator[tuple[int, Mapping]]:
     """Yields (number, object) of each line."""
-    for number, line in _without_last_empty(path):
+    for number, line in filled_lines(path):
         # Half of a surrogate pair is no character: what is written of it would fail.
         values = files.parse_json(line, path, number + 1, whole_characters=True)
         if not isinstance(values, dict):
@@ -116,7 +116,8 @@ def read_jsonl(path: str) -> Iterator[tuple[int, Mapping]]:
         yield number, values
 
 
-def _without_last_empty(path: str) -> Iterator[tuple[int, str]]:
+def filled_lines(path: str) -> Iterator[tuple[int, str]]:
+    """Yields (number, line), counted from 0; an empty last line is none. Raises InputError for any other empty one."""
     blank = None
     for number, line in enumerate(files.read_lines(path)):
         if blank is not None:

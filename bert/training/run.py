@@ -155,11 +155,9 @@ def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
             f"`init_checkpoint`={prefix} lacks '{missing[0]}' ({len(missing)} in all) and "
             f"`output_dir`={settings.output_dir} holds no checkpoint: there is no trained model to evaluate"
         )
-    encoder = [name for name in report.missing if name.startswith(("bert/embeddings/", "bert/encoder/"))]
-    if encoder and not settings.allow_partial_checkpoint:
-        names = ", ".join(encoder[:8]) + (f" and {len(encoder) - 8} more" if len(encoder) > 8 else "")
+    if report.missing_encoder and not settings.allow_partial_checkpoint:
         raise InputError(
-            f"`init_checkpoint`={prefix} lacks {len(encoder)} variables of the encoder: {names}; give "
+            f"`init_checkpoint`={prefix} lacks {report.missing_encoder}; give "
             "`allow_partial_checkpoint` to start these random"
         )
 

@@ -85,6 +85,11 @@ class RunFolder:
             files.write_json(self.own_file(RUN_FILE), content)
             yield
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether there is a labels.json, which says how the model was trained."""
+        return files.exists(self.file(labels_file.LABELS_FILE))
+
     def write_labels(self, content: Mapping[str, object]) -> None:
         """Writes labels.json."""
         labels_file.write(self.own_path, content)

@@ -31,7 +31,7 @@ class Target:
     """A command to attack: its flags, all paths relative to its folder, and the files it reads.
 
     `inputs` are name -> the other names that a message about it may give; `state` are globs of what a run that was
-    killed goes on from; `seed_flag` is empty where there is none; `makes_folder`: it makes a folder that must be new,
+    killed goes on from; `seed_flag` is None where nothing is drawn; `makes_folder`: it makes a folder that must be new,
     so what an earlier run has finished is taken away. `undisturbed`, `seconds`: what the base found out.
     """
 
@@ -40,7 +40,7 @@ class Target:
     flags: dict[str, object]
     inputs: dict[str, tuple[str, ...]]
     state: tuple[str, ...] = ()
-    seed_flag: str = "seed"
+    seed_flag: str | None = "seed"
     makes_folder: bool = False
     undisturbed: dict[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
@@ -285,13 +285,38 @@ def _tagging(folder: pathlib.Path) -> Target:
     return Target("tagging", "run_tagger", flags, inputs, (*EVALUATED_STATE, "labels.json"))
 
 
+def _features(folder: pathlib.Path) -> Target:
+    micro = commands.TESTS / "golden" / "model" / "micro"
+    shutil.copy(micro / "bert_config.json", folder / "bert_config.json")
+    shutil.copy(commands.TESTS / "golden" / "features" / "vocab_micro.txt", folder / "vocab.txt")
+    weights = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
+    for name in weights:
+        shutil.copy(micro / name, folder / name)
+    generator = random.Random(4)
+    (folder / "texts.txt").write_text("".join(f"{_sentence(generator)}\n" for _ in range(3000)))
+    flags = {
+        "input_file": "texts.txt",
+        "output_file": f"{OUTPUT}/vectors.npz",
+        "output_format": "npz",
+        "layers": "-1",
+        "pooling": "mean",
+        "vocab_file": "vocab.txt",
+        "bert_config_file": "bert_config.json",
+        "init_checkpoint": "model.ckpt",
+        "max_seq_length": 16,
+    }
+    inputs = {**MODEL_INPUTS, "texts.txt": ("--input_file",)}
+    inputs |= dict.fromkeys(weights, ("model.ckpt", "--init_checkpoint"))
+    return Target("features", "extract_features", flags, inputs, seed_flag=None)
+
+
 def _vocabulary(folder: pathlib.Path) -> Target:
     shutil.copy(commands.TESTS / "golden" / "sample_text.txt", folder / "one.txt")
     text = "".join(f"{_sentence(random.Random(number))} 今天天气好\n" for number in range(60))
     (folder / "two.txt.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     flags = {"input_file": "one.txt,two.txt.gz", "output_file": f"{OUTPUT}/vocab.txt", "vocab_size": 700}
     inputs = dict.fromkeys(("one.txt", "two.txt.gz"), ("--input_file", "--vocab_size"))
-    return Target("vocabulary", "build_vocabulary", flags, inputs, seed_flag="")
+    return Target("vocabulary", "build_vocabulary", flags, inputs, seed_flag=None)
 
 
 def _words(folder: pathlib.Path) -> Target:
@@ -307,7 +332,7 @@ def _words(folder: pathlib.Path) -> Target:
     data = "bert_model.ckpt.data-00000-of-00001"
     inputs = dict.fromkeys(("vocab.txt", "bert_config.json", "bert_model.ckpt.index", data), both)
     inputs |= {"words.txt": ("--words_file", "vocab.txt"), "vocab.txt": (*both, "words.txt")}
-    return Target("words", "add_words", flags, inputs, seed_flag="", makes_folder=True)
+    return Target("words", "add_words", flags, inputs, seed_flag=None, makes_folder=True)
 
 
 MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
@@ -317,6 +342,7 @@ MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
     "classification": _classification,
     "questions": _questions,
     "tagging": _tagging,
+    "features": _features,
     "vocabulary": _vocabulary,
     "words": _words,
 }

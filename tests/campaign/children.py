@@ -23,6 +23,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 PRELOADED = (
     *(f"bert.commands.{name}" for name in ("run_pretraining", "run_classifier", "run_squad", "run_tagger")),
     *(f"bert.commands.{name}" for name in ("create_pretraining_data", "build_vocabulary", "add_words")),
+    "bert.commands.extract_features",
+    "bert.features.extract",
     "bert.finetuning.classification",
     "bert.finetuning.fine_tune",
     "bert.finetuning.question_answering",

@@ -7,9 +7,12 @@ folder, and where a rerun does not end as the undisturbed run did: `differences`
 import json
 import pathlib
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
+
+import numpy as np
 
 from bert import records
 from bert.errors import InputError
@@ -91,7 +94,9 @@ def is_whole(path: pathlib.Path) -> bool:
             [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
         elif path.suffix in (".tfrecord", ".tf_record"):
             sum(1 for _ in records.read(str(path)))
-    except (ValueError, InputError, RecursionError):
+        elif path.suffix == ".npz":
+            [arrays[name] for arrays in (np.load(path),) for name in arrays]
+    except (ValueError, InputError, RecursionError, EOFError, zipfile.BadZipFile):
         return False
     return True
 

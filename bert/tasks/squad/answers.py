@@ -19,11 +19,16 @@ from bert.tasks.squad.windows import QuestionWindows
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """A possible answer; the text of "no answer" is empty."""
+    """A possible answer; the text of "no answer" is empty.
+
+    place: its first character in the document and the one behind its last, None where it stands nowhere. From one to
+    the other there may be more space than in the text, which has a single one for every run.
+    """
 
     text: str
     start_logit: float
     end_logit: float
+    place: tuple[int, int] | None = None
 
     @property
     def score(self) -> float:
@@ -54,6 +59,20 @@ class _Spans:
     end: np.ndarray
     start_logit: np.ndarray
     end_logit: np.ndarray
+
+
+def answer_all(
+    windows: QuestionWindows,
+    start_logits: Sequence[np.ndarray],
+    end_logits: Sequence[np.ndarray],
+    options: AnswerOptions,
+    verbose: bool = False,
+) -> list[Answers]:
+    """The answers to all questions, from the logits of every window, float32 [S] or fewer each."""
+    # What stands behind a window's last token is padding that a longer neighbour in its batch brought along.
+    start = [logits[:length] for logits, length in zip(start_logits, windows.lengths, strict=True)]
+    end = [logits[:length] for logits, length in zip(end_logits, windows.lengths, strict=True)]
+    return [answer(windows, index, start, end, options, verbose) for index in range(len(windows.examples))]
 
 
 def answer(
@@ -138,20 +157,26 @@ def _different_texts(
         if null and index == len(spans.start):
             chosen[""] = null
             continue
-        text = _text(windows, example, spans, index, verbose)
+        words, touched, part = _traced(windows, example, spans, index, verbose)
+        text = touched[part]
         if text not in chosen:
-            chosen[text] = Candidate(text, float(spans.start_logit[index]), float(spans.end_logit[index]))
+            logits = float(spans.start_logit[index]), float(spans.end_logit[index])
+            chosen[text] = Candidate(text, *logits, windows.examples[example].document.place(*words, part))
     return list(chosen.values())
 
 
-def _text(windows: QuestionWindows, example: int, spans: _Spans, index: int, verbose: bool) -> str:
+def _traced(
+    windows: QuestionWindows, example: int, spans: _Spans, index: int, verbose: bool
+) -> tuple[tuple[int, int], str, slice]:
+    """The first and the last word that a candidate touches, these words, and which part of them it is."""
     window, start, end = spans.window[index], spans.start[index], spans.end[index]
     document, first = windows.document[window], windows.first[window]
     ids = windows.documents.pieces[document][first + start : first + end + 1]
     words = windows.documents.words[document][first + start : first + end + 1]
     pieces = [windows.tokenizer.vocabulary.tokens[piece] for piece in ids]
     touched = windows.examples[example].document.between(words[0], words[-1])
-    return project(joined(pieces), touched, windows.tokenizer.do_lower_case, verbose)
+    part = project(joined(pieces), touched, windows.tokenizer.do_lower_case, verbose)
+    return (words[0], words[-1]), touched, part
 
 
 def probabilities(candidates: Sequence[Candidate]) -> list[float]:

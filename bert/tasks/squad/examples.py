@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 SHUFFLE_SEED = 12345  # the original shuffles training questions once, with this seed (docs/parity.md 8)
 _SPACES = " \t\r\n\u202f"  # what the original takes for space, narrow no-break space included
 _CHINESE = unicode_ranges.for_re(unicode_ranges.CHINESE)
+_CHARACTER_OR_SPACES = re.compile(f"[{_SPACES}]+|.", re.DOTALL)
 _WORD = re.compile(f"[{_CHINESE}]|[^{_SPACES}{_CHINESE}]+")
 
 Value = TypeVar("Value")
@@ -53,6 +54,13 @@ class Document:
         """The text from one word to another, both included, a single space for every run of spaces in it."""
         part = self.text[self.starts[first_word] : self.starts[last_word] + len(self.words[last_word])]
         return re.sub(f"[{_SPACES}]+", " ", part)
+
+    def place(self, first_word: int, last_word: int, part: slice) -> tuple[int, int]:
+        """Where that part of `between` stands in the document: its first character, and the one behind its last."""
+        offset = self.starts[first_word]
+        text = self.text[offset : self.starts[last_word] + len(self.words[last_word])]
+        places = [found.start() for found in _CHARACTER_OR_SPACES.finditer(text)]
+        return offset + places[part.start], offset + places[part.stop - 1] + 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -74,22 +74,22 @@ def joined(pieces: Sequence[str]) -> str:
     return " ".join(" ".join(pieces).replace(" ##", "").replace("##", "").split())
 
 
-def project(predicted: str, original: str, do_lower_case: bool, verbose: bool = False) -> str:
-    """The characters of `original` (words of a document) that the text `predicted` (see `joined`) stands for.
+def project(predicted: str, original: str, do_lower_case: bool, verbose: bool = False) -> slice:
+    """Where in `original` (words of a document) the characters are that the text `predicted` (see `joined`) stands for.
 
-    Where they cannot be told, all of `original`; `verbose` logs why.
+    Where that cannot be told, it is all of `original`; `verbose` logs why.
     """
     text = " ".join(filter(None, (normalized(word, do_lower_case) for word in original.split(" "))))
     start = text.find(predicted)
     if start < 0 or not predicted:
         if verbose:
             logger.info("No '%s' in '%s': the whole words are the answer.", predicted, original)
-        return original
+        return slice(0, len(original))
     indices = [index for index, character in enumerate(original) if character != " "]
     if len(indices) != len(text.replace(" ", "")):
         if verbose:
             logger.info("'%s' and '%s' do not align: the whole words are the answer.", original, text)
-        return original
+        return slice(0, len(original))
     before = len(text[:start].replace(" ", ""))
     length = len(predicted.replace(" ", ""))
-    return original[indices[before] : indices[before + length - 1] + 1]
+    return slice(indices[before], indices[before + length - 1] + 1)

@@ -44,10 +44,16 @@ def rerun_faults(target: Target, folder: pathlib.Path, ended: list[Ended]) -> li
     return found or [f"the rerun: {fault}" for fault in end_faults(target, folder)]
 
 
-def end_faults(target: Target, folder: pathlib.Path, output: str = OUTPUT) -> list[str]:
-    """What a run that ended well left otherwise than the undisturbed one."""
+def end_faults(target: Target, folder: pathlib.Path, output: str = OUTPUT, telling: Sequence[str] = ()) -> list[str]:
+    """What a run that ended well left otherwise than the undisturbed one. The files that are `telling` of its flags
+    may differ."""
     try:
-        found = verdicts.differences(outcome(folder / output), target.undisturbed)
+        found = verdicts.differences(
+            *(
+                {name: value for name, value in files.items() if name not in telling}
+                for files in (outcome(folder / output), target.undisturbed)
+            )
+        )
     except (ValueError, KeyError, InputError) as error:
         found = [f"its files cannot be read: {error}"]
     return found + verdicts.leftovers(folder)

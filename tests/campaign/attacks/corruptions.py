@@ -102,7 +102,7 @@ class InputCorruption(Attack):
     """What a user gives: the run ends well, or one line names the file, and nothing is half-written."""
 
     kind = "damaged input"
-    weight = 8
+    weight = 14
 
     def attempt(self, generator: random.Random):
         target = self.base.pick(generator)
@@ -140,7 +140,7 @@ class StateCorruption(Attack):
     """What a killed run goes on from: it ends as if undisturbed, or the damage is told, and nothing is lost."""
 
     kind = "damaged run"
-    weight = 5
+    weight = 10
 
     def attempt(self, generator: random.Random):
         if not any(target.trains for target in self.base.targets.values()):

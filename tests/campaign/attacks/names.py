@@ -65,7 +65,8 @@ class Names(Attack):
                 (folder / value).rename(folder / f"{name} {value}")
                 changes[flag] = f"{name} {value}"
         ended = children.run(target.script, target.arguments(**changes), folder, SECONDS)
-        faults = verdicts.faults(ended, (0,)) or end_faults(target, folder)
+        side_cars = [f"{record}.json" for record in target.undisturbed]  # with the flags, and so with the names
+        faults = verdicts.faults(ended, (0,)) or end_faults(target, folder, telling=side_cars)
         return self.verdict(f"{target.name}: input files {name!r}", faults, [ended])
 
     def _linked(self, target: Target, folder: pathlib.Path, name: str):
@@ -151,7 +152,7 @@ class Seeds(Attack):
     def attempt(self, generator: random.Random):
         if not any(target.seed_flag for target in self.base.targets.values()):
             return self.skipped("no target with a seed")
-        target = self.base.pick(generator, lambda one: bool(one.seed_flag))
+        target = self.base.pick(generator, lambda one: one.seed_flag)
         seed = generator.choice((0, 2**31 - 1))
         with self.base.copy(target) as folder:
             arguments = target.arguments(**{target.seed_flag: seed})

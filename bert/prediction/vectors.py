@@ -1,0 +1,85 @@
+"""A vector for a text or a pair of texts."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bert import stored_model
+from bert.errors import InputError
+from bert.heads import HeadedModel, Tensors
+from bert.options import option
+from bert.prediction.base import Prediction, TextPredictor
+from bert.tasks.base import InputExample
+from bert.tasks.encoding import ClassificationRows
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VectorPrediction(Prediction):
+    """The vector of a text, float32 [H]."""
+
+    vector: np.ndarray
+    truncated: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"vector": self.vector.tolist(), "truncated": self.truncated}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PoolingOptions:
+    """How the vectors of WordPieces become one."""
+
+    pooling: str = option(
+        "mean",
+        "How vectors become one: the mean over all WordPieces, [CLS] and [SEP] among them, the largest value of each "
+        "component, or the vector of [CLS].",
+        ("mean", "max", "cls"),
+    )
+    layer: int = option(-1, "Whose vectors: -1 is the last layer, -2 the one before it, 1 the first.")
+
+
+class VectorPredictor(TextPredictor[VectorPrediction]):
+    """Gives a vector for each row."""
+
+    kind = stored_model.ENCODER
+    options_class = PoolingOptions
+
+    def encode(self, rows: Iterable[object]) -> np.ndarray:
+        """The vectors of all rows, float32 [R, H]. Raises InputError as `predict` does."""
+        vectors = [result.vector for result in self.answer(self.read(rows))]
+        return np.stack(vectors) if vectors else np.zeros([0, self.stored.config.hidden_size], np.float32)
+
+    def check_options(self) -> None:
+        layers = self.stored.config.num_hidden_layers
+        if not (-layers <= self.options.layer <= -1 or 1 <= self.options.layer <= layers):
+            raise InputError(f"`layer` is {self.options.layer}, expected -1 to {-layers} or 1 to {layers}")
+
+    def network(self, model: HeadedModel) -> Callable[[Tensors], Tensors]:
+        layer = self.options.layer - (self.options.layer > 0)
+
+        def pooled(batch: Tensors) -> Tensors:
+            hidden = tf.cast(model.encode(batch)["layer_outputs"][layer], tf.float32)  # [B, S, H]
+            return {"vector": _pooled(hidden, tf.cast(batch["input_mask"], tf.float32), self.options.pooling)}
+
+        return pooled
+
+    def _answer(self, examples: Sequence[InputExample]) -> Iterable[VectorPrediction]:
+        rows = ClassificationRows(examples, (), self.tokenizer, self.max_seq_length)
+        vectors = self.forward(rows.features(0, len(rows)))["vector"]
+        return [VectorPrediction(vector, lost) for vector, lost in zip(vectors, rows.lost.tolist(), strict=True)]
+
+    def cells(self, result: VectorPrediction) -> list[str]:
+        """The components."""
+        return [f"{value:.6g}" for value in result.vector.tolist()]
+
+
+def _pooled(hidden: tf.Tensor, mask: tf.Tensor, pooling: str) -> tf.Tensor:
+    """One vector a row, [B, H], of those at the positions that the mask [B, S] does not leave out."""
+    if pooling == "cls":
+        return hidden[:, 0]
+    mask = mask[:, :, tf.newaxis]  # [B, S, 1]
+    if pooling == "max":
+        return tf.reduce_max(tf.where(mask > 0, hidden, hidden.dtype.min), axis=1)
+    return tf.reduce_sum(hidden * mask, axis=1) / tf.reduce_sum(mask, axis=1)
