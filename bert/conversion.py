@@ -44,15 +44,20 @@ def convert(model: StoredModel, output_dir: str, to: str) -> None:
 
 def _write_google(folder: str, model: StoredModel, values: Mapping[str, np.ndarray]) -> None:
     checkpoint.write_variables(os.path.join(folder, stored_model.GOOGLE_PREFIX), values)
-    files.write_text(os.path.join(folder, GOOGLE_CONFIG), model.config.to_json())
-    files.write_text(os.path.join(folder, formats.VOCAB_FILE), "".join(f"{t}\n" for t in model.vocabulary.tokens))
-    if model.labels:
-        labels_file.write(folder, model.labels)
+    write_beside_weights(folder, model)
     if model.config.activation == "gelu_exact":
         logger.warning(
             "hidden_act is gelu_exact, which Google's own program does not know; written as gelu, it would compute "
             "slightly other numbers."
         )
+
+
+def write_beside_weights(folder: str, model: StoredModel) -> None:
+    """Writes what lies beside Google's weights: config, vocabulary, and the labels where there are any."""
+    files.write_text(os.path.join(folder, GOOGLE_CONFIG), model.config.to_json())
+    files.write_text(os.path.join(folder, formats.VOCAB_FILE), "".join(f"{t}\n" for t in model.vocabulary.tokens))
+    if model.labels:
+        labels_file.write(folder, model.labels)
 
 
 def _write_huggingface(folder: str, model: StoredModel, values: Mapping[str, np.ndarray]) -> None:

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +24,7 @@ SPECIAL_TOKENS = ("[CLS]", "[SEP]", "[UNK]", "[MASK]")
 
 MAX_WORD_CHARACTERS = 200  # a longer word is [UNK], as in the original (docs/parity.md 7)
 _MAX_WORD_BYTES = 4 * MAX_WORD_CHARACTERS  # what 200 characters of UTF-8 can take
-_MAX_PIECE_BYTES = 256  # tensorflow-text holds no longer piece
+MAX_PIECE_BYTES = 256  # tensorflow-text holds no longer piece
 
 _TEXTS_PER_CALL = 2048
 _FEWEST_PER_CALL = 32  # a thread for fewer takes longer than they do
@@ -168,17 +168,59 @@ class Tokenizer:
         return pieces.values.numpy(), np.diff(pieces.row_splits.numpy())
 
     def _ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        if self.do_lower_case:
-            texts = tf.strings.lower(texts)  # A to Z; before any other, since full lower-casing obeys the locale (I)
-        texts = _on_rows(~tf.strings.regex_full_match(texts, _PLAIN), self._normalize, texts)
-        return self._word_pieces.tokenize(texts)
+        return self._word_pieces.tokenize(_normalized(texts, self.do_lower_case))
 
-    def _normalize(self, texts: tf.Tensor) -> tf.Tensor:
-        texts = _on_rows(~tf.strings.regex_full_match(texts, _CLEAN), _clean, texts)
-        if self.do_lower_case:
-            texts = tf_text.normalize_utf8(tf.strings.lower(texts, "utf-8"), "NFD")
-            texts = tf.strings.regex_replace(texts, r"\p{Mn}+", "")
-        return _on_rows(tf.strings.regex_full_match(texts, _PERHAPS_LONG), _long_words_to_unknown, texts)
+
+class WordSplitter:
+    """Splits text into the words that `Tokenizer` cuts into pieces, normalised as they are there.
+
+    A word of over 200 characters becomes one of 801, as no word is read: whatever the vocabulary, it is [UNK].
+    """
+
+    def __init__(self, do_lower_case: bool = True) -> None:
+        self.do_lower_case = do_lower_case
+        # With no piece to be found every word is one [UNK], whose offsets say where it stands.
+        self._whole_words = tf_text.FastWordpieceTokenizer(
+            vocab=["[UNK]", "\x01"], max_bytes_per_word=_MAX_WORD_BYTES, unknown_token="[UNK]", token_out_type=tf.int32
+        )
+        signature = [tf.TensorSpec([None], tf.string)]
+        self._compiled = tf.function(self._words, signature, autograph=False)
+        self._compiled_count = tf.function(self._counts, signature, autograph=False)
+
+    def words(self, text: str) -> list[str]:
+        """The words of one text, in order."""
+        return [word.decode() for word in self._compiled(tf.constant([_utf8(text)])).numpy()]
+
+    def count(self, texts: Sequence[str]) -> Iterator[tuple[bytes, int]]:
+        """How often each word occurs in the texts: UTF-8 of the word, count; in the order of first appearance."""
+        words, counts = self._compiled_count(tf.constant([_utf8(text) for text in texts]))
+        return zip(words.numpy().tolist(), counts.numpy().tolist(), strict=True)
+
+    def _words(self, texts: tf.Tensor) -> tf.Tensor:
+        texts = _normalized(texts, self.do_lower_case)
+        _, starts, ends = self._whole_words.tokenize_with_offsets(texts)
+        rows = tf.gather(texts, starts.value_rowids())
+        return tf.strings.substr(rows, starts.values, ends.values - starts.values)
+
+    def _counts(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        words, _, counts = tf.unique_with_counts(self._words(texts), out_idx=tf.int64)
+        return words, counts
+
+
+def _normalized(texts: tf.Tensor, do_lower_case: bool) -> tf.Tensor:
+    """Cleaned, and lower-cased if asked for: string [B] -> string [B], still to be split into words."""
+    if do_lower_case:
+        texts = tf.strings.lower(texts)  # A to Z; before any other, since full lower-casing obeys the locale (I)
+    normalize = functools.partial(_normalize, do_lower_case=do_lower_case)
+    return _on_rows(~tf.strings.regex_full_match(texts, _PLAIN), normalize, texts)
+
+
+def _normalize(texts: tf.Tensor, do_lower_case: bool) -> tf.Tensor:
+    texts = _on_rows(~tf.strings.regex_full_match(texts, _CLEAN), _clean, texts)
+    if do_lower_case:
+        texts = tf_text.normalize_utf8(tf.strings.lower(texts, "utf-8"), "NFD")
+        texts = tf.strings.regex_replace(texts, r"\p{Mn}+", "")
+    return _on_rows(tf.strings.regex_full_match(texts, _PERHAPS_LONG), _long_words_to_unknown, texts)
 
 
 def _on_rows(chosen: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor], texts: tf.Tensor) -> tf.Tensor:
@@ -212,10 +254,10 @@ def _matchable(vocabulary: Vocabulary) -> list[str]:
         for index, token in enumerate(vocabulary.tokens)
     ]
     for index, token in enumerate(tokens):
-        if len(token.removeprefix("##").encode()) > _MAX_PIECE_BYTES:
+        if len(token.removeprefix("##").encode()) > MAX_PIECE_BYTES:
             raise InputError(
                 f"{vocabulary.name}:{index + 1}: token '{token[:20]}...' has {len(token.encode())} bytes, "
-                f"expected at most {_MAX_PIECE_BYTES}"
+                f"expected at most {MAX_PIECE_BYTES}"
             )
     return [*tokens, "\x01"]  # one entry beyond the last id, never in a text: builds where no other entry may match
 

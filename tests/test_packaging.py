@@ -86,8 +86,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     lines = metadata.splitlines()
     for expected in ("License-Expression: Apache-2.0", "Provides-Extra: beam", "Provides-Extra: chinese"):
         assert expected in lines
-    for file, extra in (("requirements", ""), ("requirements-beam", "beam"), ("requirements-chinese", "chinese")):
-        assert required_by(lines, extra) == required_names(ROOT / f"{file}.txt")
+    assert required_by(lines, "") == required_names(ROOT / "requirements.txt")
+    for extra in ("beam", "chinese", "vocabulary"):
+        assert required_by(lines, extra) == required_names(ROOT / f"requirements-{extra}.txt")
 
 
 def required_by(lines: list[str], extra: str) -> set[str]:

@@ -97,27 +97,29 @@ def temporary_folder(path: str) -> Iterator[str]:
 def new_folder(path: str, flag: str) -> Iterator[str]:
     """Gives a folder to fill; it becomes `path` on success, and goes on any error.
 
-    Raises InputError, naming the flag, where `path` cannot become a folder, is not empty, or is not on a local disk.
+    Raises InputError, naming the flag, where `path` cannot become a folder, is not empty, is made by another process,
+    or is not on a local disk.
     """
     if is_remote(path):
         raise InputError(f"`{flag}`: {path} is not on a local disk, where a folder can be renamed when it is whole")
     check_folder(path, flag)
-    if os.path.isdir(path) and os.listdir(path):
-        raise InputError(f"`{flag}`: {path} is not empty, expected a new folder")
     target = os.path.realpath(path)
     parent, name = os.path.split(target)
     os.makedirs(parent, exist_ok=True)
-    clear_abandoned(parent, name)
-    with temporary_folder(target) as temporary:
-        whole = os.path.join(temporary, name)  # unlike the folder around it, one that others may read
-        os.mkdir(whole)
-        with named(path):
-            yield whole
-        for folder, _, names in os.walk(whole):
-            for path_inside in (folder, *(os.path.join(folder, file) for file in names)):
-                flush(path_inside)
-        os.replace(whole, target)
-        flush(parent)
+    with locked(f"{target}.lock", path):
+        if os.path.isdir(target) and os.listdir(target):
+            raise InputError(f"`{flag}`: {path} is not empty, expected a new folder")
+        clear_abandoned(parent, name)
+        with temporary_folder(target) as temporary:
+            whole = os.path.join(temporary, name)  # unlike the folder around it, one that others may read
+            os.mkdir(whole)
+            with named(path):
+                yield whole
+            for folder, _, names in os.walk(whole):
+                for path_inside in (folder, *(os.path.join(folder, file) for file in names)):
+                    flush(path_inside)
+            os.replace(whole, target)
+            flush(parent)
 
 
 def clear_abandoned(folder: str, beginning: str = "") -> None:

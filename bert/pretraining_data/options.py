@@ -12,7 +12,20 @@ _MAX_SEQ_LENGTH = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class TextOptions:
+    """How a corpus lies in its files."""
+
+    input_format: str = option(
+        "text",
+        "text: a sentence a line, a blank line between documents. jsonl: an object a line with a document's text, "
+        "which is split into sentences.",
+        choices=("text", "jsonl"),
+    )
+    text_field: str = option("text", "With `input_format`=jsonl: the name of the field that holds the text.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(TextOptions):
     """Everything the records depend on besides the input itself.
 
     Raises InputError for a value that no record could be made with.
@@ -40,13 +53,6 @@ class Options:
     dupe_factor: int = option(10, "How many times the corpus is gone through, each time with other pairs and masks.")
     masked_lm_prob: float = option(0.15, "Share of the pieces to hide; at least one piece of a record is.")
     short_seq_prob: float = option(0.1, "Share of the documents that make shorter records on purpose.")
-    input_format: str = option(
-        "text",
-        "text: a sentence a line, a blank line between documents. jsonl: an object a line with a document's text, "
-        "which is split into sentences.",
-        choices=("text", "jsonl"),
-    )
-    text_field: str = option("text", "With `input_format`=jsonl: the name of the field that holds the text.")
     block_size_mb: float = option(
         4.0,
         "With `num_workers` or `beam_runner`: text worked on together; random next sentences come out of it. "

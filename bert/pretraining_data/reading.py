@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from bert import files
 from bert.errors import InputError
-from bert.pretraining_data.options import Options
+from bert.pretraining_data.options import TextOptions
 
 # A sentence ends after a Chinese full stop, question or exclamation mark, semicolon or ellipsis, with the quotes and
 # brackets that close behind it; after a Latin one only where white space follows.
@@ -18,7 +18,7 @@ _ABBREVIATION = re.compile(
 )
 
 
-def read_sentences(paths: Iterable[str], options: Options) -> Iterator[str]:
+def read_sentences(paths: Iterable[str], options: TextOptions) -> Iterator[str]:
     """Yields the sentences of the files, white space around them dropped; an empty string ends a document.
 
     A text file holds a sentence a line and a blank line between documents. The end of a file ends no document,

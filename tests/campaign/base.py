@@ -32,7 +32,8 @@ class Target:
 
     `inputs` are name -> the other names that a message about it may give; `state` are globs of what a run that was
     killed goes on from; `seed_flag` is None where nothing is drawn; `has_script`: it can be started as a script and
-    keeps others out of its output; `undisturbed`, `seconds`: what the base found out.
+    keeps others out of its output; `makes_folder`: it makes a folder that must be new, so what an earlier run has
+    finished is taken away; `undisturbed`, `seconds`: what the base found out.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Target:
     state: tuple[str, ...] = ()
     seed_flag: str | None = "seed"
     has_script: bool = True
+    makes_folder: bool = False
     undisturbed: dict[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
 
@@ -52,10 +54,17 @@ class Target:
     def arguments(self, **changes: object) -> list[str]:
         return [f"--{name}={value}" for name, value in {**self.flags, **changes}.items()]
 
+    def clear(self, folder: pathlib.Path, **changes: object) -> None:
+        """Makes room for another run where one is needed."""
+        if self.makes_folder:
+            shutil.rmtree(folder / str({**self.flags, **changes}["output_dir"]), ignore_errors=True)
+
     def run(self, folder: pathlib.Path, **options) -> Ended:
+        self.clear(folder)
         return children.run(self.script, self.arguments(), folder, SECONDS, **options)
 
     def start(self, folder: pathlib.Path, **changes: object) -> Child:
+        self.clear(folder, **changes)
         return Child(self.script, self.arguments(**changes), folder)
 
 
@@ -334,6 +343,31 @@ def _features(folder: pathlib.Path) -> Target:
     return Target("features", "extract_features", flags, inputs, seed_flag=None)
 
 
+def _vocabulary(folder: pathlib.Path) -> Target:
+    shutil.copy(commands.TESTS / "golden" / "sample_text.txt", folder / "one.txt")
+    text = "".join(f"{_sentence(random.Random(number))} 今天天气好\n" for number in range(60))
+    (folder / "two.txt.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+    flags = {"input_file": "one.txt,two.txt.gz", "output_file": f"{OUTPUT}/vocab.txt", "vocab_size": 700}
+    inputs = dict.fromkeys(("one.txt", "two.txt.gz"), ("--input_file", "--vocab_size"))
+    return Target("vocabulary", "build_vocabulary", flags, inputs, seed_flag=None)
+
+
+def _words(folder: pathlib.Path) -> Target:
+    """A folder like Google's downloads, with weights of the original's, and a list of words for it."""
+    for path in (commands.TESTS / "golden" / "model" / "micro").glob("model.ckpt.*"):
+        shutil.copy(path, folder / f"bert_{path.name}")
+    shutil.copy(commands.TESTS / "golden" / "model" / "micro" / "bert_config.json", folder)
+    tokens = commands.VOCABULARY.read_text().splitlines()[:100]
+    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in tokens))
+    (folder / "words.txt").write_text("wordpiece\ntokenizers\nzyzyx\n")
+    flags = {"model_dir": ".", "output_dir": f"{OUTPUT}/model", "words_file": "words.txt", "do_lower_case": True}
+    both = ("vocab.txt", "bert_config.json", "config.json", "bert_model.ckpt", "--model_dir", "--vocab_file")
+    data = "bert_model.ckpt.data-00000-of-00001"
+    inputs = dict.fromkeys(("vocab.txt", "bert_config.json", "bert_model.ckpt.index", data), both)
+    inputs |= {"words.txt": ("--words_file", "vocab.txt"), "vocab.txt": (*both, "words.txt")}
+    return Target("words", "add_words", flags, inputs, seed_flag=None, makes_folder=True)
+
+
 MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
     "exact": _exact,
     "streaming": _streaming,
@@ -344,4 +378,6 @@ MAKERS: dict[str, Callable[[pathlib.Path], Target]] = {
     "tagging": _tagging,
     "prediction": _prediction,
     "features": _features,
+    "vocabulary": _vocabulary,
+    "words": _words,
 }

@@ -22,8 +22,7 @@ from typing import NamedTuple
 ROOT = pathlib.Path(__file__).parents[2]
 PRELOADED = (
     *(f"bert.commands.{name}" for name in ("run_pretraining", "run_classifier", "run_squad", "run_tagger")),
-    "bert.commands.create_pretraining_data",
-    "bert.commands.predict",
+    *(f"bert.commands.{name}" for name in ("create_pretraining_data", "build_vocabulary", "add_words", "predict")),
     "bert.commands.extract_features",
     "bert.features.extract",
     "bert.finetuning.classification",
@@ -34,6 +33,9 @@ PRELOADED = (
     "bert.pretraining",
     "bert.pretraining_data.exact",
     "bert.pretraining_data.streaming",
+    "bert.vocabulary.building",
+    "bert.vocabulary.candidates",
+    "bert.vocabulary.growing",
     "tests.numpy_bert",
 )
 _FAST_POLL, _DRAIN_BYTES = 0.01, 1 << 16
@@ -45,6 +47,13 @@ def preload() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for name in PRELOADED:
         importlib.import_module(name)
+
+
+def program(script: str, root: str) -> list[str]:
+    """What stands behind `python` for a command: the script of its name in the folder `root`, or, where there is none,
+    the command of the package."""
+    has_script = (ROOT / f"{script}.py").exists()
+    return [f"{root}{script}.py"] if has_script else ["-m", "bert", script]
 
 
 class Ended(NamedTuple):
@@ -67,7 +76,7 @@ class Child:
 
     def __init__(self, script: str, arguments: Sequence[str], folder: pathlib.Path, file_limit: int | None = None):
         """`file_limit`: the most bytes any file may have; None for no limit."""
-        self.command = f"cd {shlex.quote(str(folder))} && " + shlex.join(["python", f"{script}.py", *arguments])
+        self.command = f"cd {shlex.quote(str(folder))} && " + shlex.join(["python", *program(script, ""), *arguments])
         if file_limit is not None:
             self.command = f"(ulimit of {file_limit} bytes a file) {self.command}"
         self._pipes = [os.pipe(), os.pipe()]
@@ -149,7 +158,7 @@ def _become(script: str, arguments: Sequence[str], folder: pathlib.Path, file_li
             os.close(descriptor)
         sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
         sys.argv = [f"{script}.py", *arguments]
-        module = importlib.import_module(script)
+        module = importlib.import_module(script if (ROOT / f"{script}.py").exists() else f"bert.commands.{script}")
         sys.modules["__main__"] = module  # what processes of its own import as the program
         from bert import cli
 

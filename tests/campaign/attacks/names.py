@@ -54,7 +54,7 @@ class Names(Attack):
         flag, value = _output(target)
         (folder / OUTPUT).rename(folder / f"{name} out")
         changes = {flag: value.replace(OUTPUT, f"{name} out", 1)}
-        ended = [children.run(target.script, target.arguments(**changes), folder, SECONDS) for _ in range(2)]
+        ended = [target.start(folder, **changes).end(SECONDS) for _ in range(2)]
         faults = [fault for one in ended for fault in verdicts.faults(one, (0,))]
         faults += end_faults(target, folder, f"{name} out")
         return self.verdict(f"{target.name}: output folder {name!r}", faults, ended)
@@ -123,7 +123,7 @@ class Names(Attack):
 
 
 def _line(script: str, arguments: list[str]) -> str:
-    return f'"$PYTHON" "$ROOT/{script}.py" {shlex.join(arguments)}'
+    return f'"$PYTHON" {" ".join(children.program(script, "$ROOT/"))} {shlex.join(arguments)}'
 
 
 class Streams(Attack):
@@ -137,7 +137,7 @@ class Streams(Attack):
         target = self.base.pick(generator, lambda one: one.has_script)
         with self.base.copy(target) as folder:
             if generator.random() < 0.5:
-                line = f'set -o pipefail; "$PYTHON" "$ROOT/{target.script}.py" --help | head -1'
+                line = f"set -o pipefail; {_line(target.script, ['--help'])} | head -1"
                 ended = children.shell(line, folder, SECONDS)
                 faults = verdicts.faults(ended, (0,))
                 faults += ["something on standard error"] if ended.stderr else []
