@@ -32,6 +32,7 @@ LAYERS = (
     ("bert.training",),
     ("bert.finetuning", "bert.pretraining", "bert.stored_model"),
     ("bert.conversion", "bert.prediction"),
+    ("bert.serving",),
     ("bert.cli", "bert.commands"),
     ("bert.__main__",),
 )
