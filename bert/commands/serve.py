@@ -9,6 +9,7 @@ that was asked is answered. docs/serving.md tells more.
 
 import dataclasses
 import importlib.util
+import logging
 import os
 import re
 
@@ -66,9 +67,12 @@ def main(settings: Settings) -> None:
     from bert import prediction  # TensorFlow: --help does not wait for it
     from bert.serving import server
 
+    # Each model's tokenizer is traced once, which TensorFlow warns of from the fifth model on.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     bound = server.bind(settings.host, settings.port)  # first: loading takes a while
     with bound:
-        reading = {"vocab_file": settings.vocab_file, "do_lower_case": settings.do_lower_case}
-        folders = named_folders(settings.model_dir)
-        predictors = {name: prediction.load(folder, **reading) for name, folder in folders.items()}
+        predictors = {
+            name: prediction.load(folder, vocab_file=settings.vocab_file, do_lower_case=settings.do_lower_case)
+            for name, folder in named_folders(settings.model_dir).items()
+        }
         server.serve(predictors, bound, part(settings, LimitOptions))

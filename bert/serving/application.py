@@ -18,6 +18,7 @@ from starlette.routing import Route
 from bert.errors import InputError
 from bert.options.serving import LimitOptions
 from bert.prediction import Prediction, Predictor
+from bert.prediction.rows import shown
 from bert.serving import contract, page
 from bert.serving.worker import Full, Worker
 
@@ -95,11 +96,11 @@ class Application:
         name, version, what = found.groups()
         method = "POST" if what == ":predict" else "GET"
         if request.method != method and (request.method, method) != ("HEAD", "GET"):
-            raise HTTPException(405, f"found {request.method}, expected {method} for {path}", {"allow": method})
+            raise HTTPException(405, f"found {request.method}, expected {method} for {shown(path)}", {"allow": method})
         if name not in self._models:
-            raise HTTPException(404, f"no model '{name}' here, expected one of {', '.join(self._models)}")
+            raise HTTPException(404, f"no model {shown(name)} here, expected one of {', '.join(self._models)}")
         if version not in (None, contract.VERSION):
-            raise HTTPException(404, f"no version '{version}' of the model '{name}', there is only {contract.VERSION}")
+            raise HTTPException(404, f"no version {shown(version)} of the model {name}, there is only {contract.VERSION}")
         if what == ":predict":
             return await self._predict(request, self._models[name].worker)
         return self._json(self._models[name].told if what else contract.status())
@@ -164,7 +165,7 @@ class Application:
         sentence = error.detail
         if sentence == http.HTTPStatus(error.status_code).phrase:  # of the framework, which says no more
             path = request.scope["path"]
-            sentence = _no_such_path(path) if error.status_code == 404 else f"{request.method} is not for {path}"
+            sentence = _no_such_path(path) if error.status_code == 404 else f"{request.method} is not for {shown(path)}"
         return self._error(error.status_code, sentence, error.headers)
 
     async def _bad_input(self, request: Request, error: InputError) -> Response:
@@ -181,7 +182,7 @@ class Application:
 
 
 def _no_such_path(path: str) -> str:
-    return f"no such path: {path}, expected /v1/models/NAME:predict, /v1/models/NAME, /healthz or /"
+    return f"no such path: {shown(path)}, expected /v1/models/NAME:predict, /v1/models/NAME, /healthz or /"
 
 
 def _too_many(what: str) -> HTTPException:
@@ -203,9 +204,11 @@ async def _limited(request: Request, limit: int) -> tuple[bytes, int]:
 async def _unless_left(request: Request, waiting: Future[list[Prediction]]) -> list[Prediction]:
     """The predictions; raises ClientDisconnect, and gives the request up, where the client leaves before."""
     answer = asyncio.wrap_future(waiting)
-    left = asyncio.ensure_future(request.receive())  # behind the body nothing comes but the end of the connection
+    left: asyncio.Future[Any] = asyncio.ensure_future(
+        request.receive()
+    )  # behind the body nothing comes but the end of the connection
     try:
-        await asyncio.wait({answer, left}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([answer, left], return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             answer.cancel()
             raise ClientDisconnect

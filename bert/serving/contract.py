@@ -89,8 +89,9 @@ def status() -> dict[str, Any]:
 def sample(predictor: Predictor[Any, Any]) -> dict[str, Any]:
     """A prediction, as JSON has it: what there is of fields in the answers of a model, and a first question to it."""
     row = {"question": "?", "context": "."} if "question" in predictor.fields else {"text": "[MASK]"}
-    prediction: Prediction = predictor.predict(row)  # type: ignore[assignment]  # a dict is one row
-    return json.loads(to_json(prediction.as_dict()))  # type: ignore[no-any-return]
+    (prediction,) = predictor.predict([row])
+    content: dict[str, Any] = json.loads(to_json(prediction.as_dict()))
+    return content
 
 
 def metadata(name: str, predictor: Predictor[Any, Any], prediction: Mapping[str, Any]) -> dict[str, Any]:
