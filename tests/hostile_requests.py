@@ -48,7 +48,7 @@ def _faults_of(received: bytes) -> list[str]:
     found = []
     if b"Traceback" in received or b'File "' in received:
         found.append("a traceback")
-    for status, rest in re.findall(rb"^HTTP/1\.1 (\d+) (.*?)(?=^HTTP/1\.1 \d|\Z)", received, re.DOTALL | re.MULTILINE):
+    for status, rest in re.findall(rb"HTTP/1\.1 (\d+) (.*?)(?=HTTP/1\.1 \d|\Z)", received, re.DOTALL):
         if int(status) not in _STATUSES | {100}:
             found.append(f"status {status.decode()}")
         head, _, body = rest.partition(b"\r\n\r\n")

@@ -100,7 +100,9 @@ class Application:
         if name not in self._models:
             raise HTTPException(404, f"no model {shown(name)} here, expected one of {', '.join(self._models)}")
         if version not in (None, contract.VERSION):
-            raise HTTPException(404, f"no version {shown(version)} of the model {name}, there is only {contract.VERSION}")
+            raise HTTPException(
+                404, f"no version {shown(version)} of the model {name}, there is only {contract.VERSION}"
+            )
         if what == ":predict":
             return await self._predict(request, self._models[name].worker)
         return self._json(self._models[name].told if what else contract.status())

@@ -44,6 +44,11 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._application = application
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for bound in sockets or []:
+            logger.info("Listening at %s", url(bound))
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A second signal does not wait for answers."""
         self.force_exit = self.should_exit
@@ -86,7 +91,6 @@ def serve(predictors: Mapping[str, Predictor[Any, Any]], bound: socket.socket, l
     application = Application(predictors, limits)
     for name, predictor in predictors.items():
         logger.info("Model '%s': %s, for %s.", name, predictor.stored.weights, predictor.kind)
-    logger.info("Listening at %s", url(bound))
     server = _Server(application)
     server.run(sockets=[bound])
     if not server.force_exit:
