@@ -33,7 +33,7 @@ LAYERS = (
     ("bert.training",),
     ("bert.features", "bert.finetuning", "bert.pretraining", "bert.stored_model"),
     ("bert.conversion", "bert.prediction"),
-    ("bert.exporting", "bert.vocabulary"),
+    ("bert.exporting", "bert.serving", "bert.vocabulary"),
     ("bert.cli", "bert.commands"),
     ("bert.__main__",),
 )

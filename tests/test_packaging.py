@@ -81,13 +81,17 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         metadata_folder = f"bert-{bert.__version__}.dist-info"
         metadata = archive.read(f"{metadata_folder}/METADATA").decode()
     sources = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("bert/**/*.py")}
-    assert {name for name in names if not name.startswith(metadata_folder)} == sources | {"bert/py.typed"}
+    assert {name for name in names if not name.startswith(metadata_folder)} == {
+        *sources,
+        "bert/py.typed",
+        "bert/serving/page.html",
+    }
     assert f"{metadata_folder}/licenses/LICENSE" in names
     lines = metadata.splitlines()
-    for expected in ("License-Expression: Apache-2.0", "Provides-Extra: beam", "Provides-Extra: chinese"):
+    for expected in ("License-Expression: Apache-2.0", "Provides-Extra: beam", "Provides-Extra: serve"):
         assert expected in lines
     assert required_by(lines, "") == required_names(ROOT / "requirements.txt")
-    for extra in ("beam", "chinese", "vocabulary"):
+    for extra in ("beam", "chinese", "onnx", "serve", "vocabulary"):
         assert required_by(lines, extra) == required_names(ROOT / f"requirements-{extra}.txt")
 
 

@@ -92,6 +92,11 @@ class Child:
             os.close(writer)
             os.set_blocking(reader, False)
 
+    @property
+    def stderr(self) -> str:
+        """What it has told on standard error so far."""
+        return self._output[1].decode("utf-8", "backslashreplace")
+
     def is_running(self) -> bool:
         self._drain()
         if self._status is None:

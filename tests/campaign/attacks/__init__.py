@@ -7,6 +7,7 @@ from tests.campaign.attacks.full_disk import FullDisk
 from tests.campaign.attacks.hostile import Hostile
 from tests.campaign.attacks.interruptions import Interruption
 from tests.campaign.attacks.names import Names, Seeds, Streams
+from tests.campaign.attacks.requests import Requests
 
 ALL: tuple[type[Attack], ...] = (
     Interruption,
@@ -19,5 +20,6 @@ ALL: tuple[type[Attack], ...] = (
     Seeds,
     TwoRuns,
     Deletion,
+    Requests,
 )
 BY_KIND = {attack.kind: attack for attack in ALL}

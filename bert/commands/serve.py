@@ -1,0 +1,78 @@
+"""Answers over HTTP with trained models, as TensorFlow Serving does, and shows a page to try them.
+
+    bert serve --model_dir=mrpc=mrpc_output,squad=squad_output --port=8501
+    curl -d '{"instances": [{"text": "It rains.", "text_b": "It is wet."}]}' http://127.0.0.1:8501/v1/models/mrpc:predict
+
+Only this machine is answered unless --host says otherwise; there are no passwords. SIGTERM and Ctrl-C end it when all
+that was asked is answered. docs/serving.md tells more.
+"""
+
+import dataclasses
+import importlib.util
+import logging
+import os
+import re
+
+from bert.errors import InputError
+from bert.options import option, part, required
+from bert.options.serving import LimitOptions
+
+_NAME = re.compile(r"[\w.-]+", re.ASCII)
+_HIGHEST_PORT = 65535
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(LimitOptions):
+    """The flags of serve."""
+
+    model_dir: str = required(
+        "The models, comma-separated: NAME=FOLDER each, or a FOLDER whose last part is the name. A folder is an "
+        "--output_dir, a Google download, or a Hugging Face folder."
+    )
+    port: int = option(8501, "Where it listens; 0: any port that is free, which the log tells.")
+    host: str = option("127.0.0.1", "The address it listens at: 0.0.0.0 is every one of this machine.")
+    vocab_file: str | None = option(None, "The vocabulary of all models, where their folders do not tell theirs.")
+    do_lower_case: bool | None = option(None, "Whether the models are lower-cased, where their folders do not say.")
+
+    def check(self) -> None:
+        named_folders(self.model_dir)
+        if not 0 <= self.port <= _HIGHEST_PORT:
+            raise InputError(f"--port is {self.port}, expected 0 to {_HIGHEST_PORT}")
+        for name in (field.name for field in dataclasses.fields(LimitOptions)):
+            if not getattr(self, name) > 0:
+                raise InputError(f"--{name} is {getattr(self, name)}, expected more than 0")
+
+
+def named_folders(text: str) -> dict[str, str]:
+    """The folders by name. Raises InputError for a name that is none, or twice there."""
+    found: dict[str, str] = {}
+    for item in text.split(","):
+        name, equals, folder = item.partition("=")
+        if not equals:
+            name, folder = os.path.basename(item.rstrip("/")), item
+        if not _NAME.fullmatch(name) or not folder:
+            raise InputError(f"--model_dir: '{item}', expected NAME=FOLDER, the name of letters, digits, '.', '_', '-'")
+        if name in found:
+            raise InputError(f"--model_dir: two models have the name '{name}'")
+        found[name] = folder
+    return found
+
+
+def main(settings: Settings) -> None:
+    if not all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
+        raise InputError(
+            "starlette or uvicorn is not installed "
+            "(pip install 'bert[serve]', or in a checkout pip install -r requirements-serve.txt)"
+        )
+    from bert import prediction  # TensorFlow: --help does not wait for it
+    from bert.serving import server
+
+    # Each model's tokenizer is traced once, which TensorFlow warns of from the fifth model on.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    bound = server.bind(settings.host, settings.port)  # first: loading takes a while
+    with bound:
+        predictors = {
+            name: prediction.load(folder, vocab_file=settings.vocab_file, do_lower_case=settings.do_lower_case)
+            for name, folder in named_folders(settings.model_dir).items()
+        }
+        server.serve(predictors, bound, part(settings, LimitOptions))
