@@ -35,8 +35,8 @@ def server(folders):
 
 
 def close_to(found: object, expected: object) -> bool:
-    """Whether two answers are the same. The numbers of rows that others go with differ by a few 1e-6: of so many, another
-    order of sums."""
+    """Whether two answers are the same. The numbers of rows that others go with differ by a few 1e-6: of so many,
+    another order of sums."""
     if isinstance(expected, dict):
         return found.keys() == expected.keys() and all(close_to(found[name], expected[name]) for name in expected)
     if isinstance(expected, list | tuple):
@@ -140,14 +140,29 @@ def test_paths_and_methods_that_are_none(server, path, method, status, message):
         (b"{}", 'expected either "instances", a list of rows, or "inputs", their columns'),
         (b'{"instances": [], "inputs": []}', 'expected either "instances", a list of rows, or "inputs", their columns'),
         (b'{"instances": "a"}', '"instances" is "a", expected a list of rows'),
-        (b'{"instances": ["a"], "top": 1}', 'found the field "top", expected instances or inputs, and signature_name or not'),
-        (b'{"instances": ["a"], "signature_name": "ids"}', '"signature_name" is "ids", expected "serving_default", the only one here'),
+        (
+            b'{"instances": ["a"], "top": 1}',
+            'found the field "top", expected instances or inputs, and signature_name or not',
+        ),
+        (
+            b'{"instances": ["a"], "signature_name": "ids"}',
+            '"signature_name" is "ids", expected "serving_default", the only one here',
+        ),
         (b'{"inputs": 5}', '"inputs" is 5, expected a list, or an object with a list for each field'),
-        (b'{"inputs": {"text": "a"}}', '"inputs" is {"text": "a"}, expected a list, or an object with a list for each field'),
-        (b'{"inputs": {"text": ["a"], "text_b": []}}', 'the columns of "inputs" have {"text": 1, "text_b": 0} rows, expected the same number'),
+        (
+            b'{"inputs": {"text": "a"}}',
+            '"inputs" is {"text": "a"}, expected a list, or an object with a list for each field',
+        ),
+        (
+            b'{"inputs": {"text": ["a"], "text_b": []}}',
+            'the columns of "inputs" have {"text": 1, "text_b": 0} rows, expected the same number',
+        ),
         (b'{"inputs": ["a", 5]}', f"inputs[1]: found 5, {EXPECTED}"),
         (b'{"instances": ["a", {"txt": "a"}]}', f'instances[1]: found the field "txt", {EXPECTED}'),
-        (b'{"instances": [1, 2, 3, 4, 5]}', "; ".join(f"instances[{i}]: found {i + 1}, {EXPECTED}" for i in range(3)) + "; and 2 more"),
+        (
+            b'{"instances": [1, 2, 3, 4, 5]}',
+            "; ".join(f"instances[{i}]: found {i + 1}, {EXPECTED}" for i in range(3)) + "; and 2 more",
+        ),
     ],
 )  # fmt: skip
 def test_bodies_that_are_none(server, body, message):
@@ -195,12 +210,18 @@ def test_hostile_requests_are_answered_or_dropped(server, seed):
     ("flags", "message"),
     [
         ({"model_dir": "a=x,a=y"}, "--model_dir: two models have the name 'a'"),
-        ({"model_dir": "a b=x"}, "--model_dir: 'a b=x', expected NAME=FOLDER, the name of letters, digits, '.', '_', '-'"),
+        (
+            {"model_dir": "a b=x"},
+            "--model_dir: 'a b=x', expected NAME=FOLDER, the name of letters, digits, '.', '_', '-'",
+        ),
         ({"model_dir": "x,"}, "--model_dir: '', expected NAME=FOLDER, the name of letters, digits, '.', '_', '-'"),
         ({"model_dir": "out/x/"}, "--model_dir: out/x/ is no folder"),
         ({"model_dir": "x", "port": 65536}, "--port is 65536, expected 0 to 65535"),
         ({"model_dir": "x", "max_rows": 0}, "--max_rows is 0, expected more than 0"),
-        ({"model_dir": "x", "host": "no such host"}, "--host, --port: cannot listen at no such host:8501: Name or service not known"),
+        (
+            {"model_dir": "x", "host": "no such host"},
+            "--host, --port: cannot listen at no such host:8501: Name or service not known",
+        ),
     ],
 )  # fmt: skip
 def test_flags_that_make_no_sense_are_refused(flags, message):

@@ -1,4 +1,4 @@
-"""Writes a trained model for other programs: TensorFlow Serving, TensorFlow alone, ONNX runtimes.
+"""Writes a trained model for other programs: TensorFlow Serving, TensorFlow alone, ONNX.
 
     bert export_model --model_dir=mrpc_output --export_dir=models/mrpc/1
     bert export_model --model_dir=mrpc_output --export_dir=mrpc_onnx --format=onnx

@@ -1,4 +1,4 @@
-"""Gives the vectors that BERT has for texts: for every WordPiece, or with --pooling one for a whole text.
+"""Gives the vectors that BERT has for texts: one for every WordPiece, or for each text.
 
     bert extract_features --input_file=texts.txt --output_file=vectors.jsonl \\
         --vocab_file=$BERT_BASE_DIR/vocab.txt --bert_config_file=$BERT_BASE_DIR/bert_config.json \\

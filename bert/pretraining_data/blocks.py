@@ -20,6 +20,7 @@ from bert.pretraining_data.plan_reader import PlanReader
 from bert.pretraining_data.plans import plan_width
 from bert.pretraining_data.report import Counts
 from bert.pretraining_data.segmentation import SentenceEncoder
+from bert.records import PRETRAINING, PRETRAINING_WORDS
 from bert.records.serialization import serialize
 from bert.tokenization import Tokenizer, Vocabulary
 
@@ -103,6 +104,7 @@ class BlockMaker:
         self.vocabulary = Vocabulary.from_file(options.vocab_file)
         tokenizer = Tokenizer(self.vocabulary, options.do_lower_case)
         self._encoder = SentenceEncoder(tokenizer, options.do_whole_word_mask, options.segmenter)
+        self._record_kind = PRETRAINING_WORDS if options.write_word_starts else PRETRAINING
 
     def features(self, block: Block) -> Iterator[tuple[dict[str, np.ndarray], Counts]]:
         """Yields batches of the block's instances, shuffled, all repetitions together, with their counts.
@@ -133,7 +135,7 @@ class BlockMaker:
     def records(self, block: Block) -> Iterator[tuple[list[bytes], Counts]]:
         """The serialized records of `features`."""
         for features, counts in self.features(block):
-            yield serialize(self.options.record_kind, features), counts
+            yield serialize(self._record_kind, features), counts
 
     def _random(self, block: Block, purpose: str) -> random.Random:
         # A string seeds through SHA-512, the same in every process and Python version.

@@ -4,7 +4,6 @@ import dataclasses
 
 from bert.errors import InputError
 from bert.options import option, required
-from bert.records.kinds import PRETRAINING, PRETRAINING_WORDS, RecordKind
 
 # [CLS], A, [SEP], B, [SEP] with a piece each in A and B
 _MIN_SEQ_LENGTH = 5
@@ -82,11 +81,6 @@ class Options(TextOptions):
 
         if self.write_word_starts and not self.do_whole_word_mask:
             raise InputError("`write_word_starts` is of use with `do_whole_word_mask` only, which is False")
-
-    @property
-    def record_kind(self) -> RecordKind:
-        """The kind of record that is made."""
-        return PRETRAINING_WORDS if self.write_word_starts else PRETRAINING
 
     @property
     def block_bytes(self) -> int:
