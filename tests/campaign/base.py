@@ -312,7 +312,7 @@ def _prediction(folder: pathlib.Path) -> Target:
         "test.jsonl": ("--input_file",),
         **{f"model/{name}": ("model/", "vocab.txt", "--vocab_file", "--max_seq_length") for name in MODEL_FILES},
     }
-    return Target("prediction", "bert.commands.predict", flags, inputs, seed_flag=None, has_script=False)
+    return Target("prediction", "predict", flags, inputs, seed_flag=None, has_script=False)
 
 
 MODEL_FILES = ("run.json", "labels.json", "model.ckpt-2.index", "model.ckpt-2.data-00000-of-00001")
