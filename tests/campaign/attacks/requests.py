@@ -23,10 +23,12 @@ class Requests(Attack):
     weight = 2
 
     def attempt(self, generator: random.Random):
+        if not any(target.trains for target in self.base.targets.values()):
+            return self.skipped("no target that trains")
         target = self.base.pick(generator, lambda one: one.trains)
         folder = self.base.folder / target.name / "whole"  # a server only reads it
         arguments = [f"--model_dir={_MODEL}={OUTPUT}", "--vocab_file=vocab.txt", "--port=0"]
-        server = Child("bert.commands.serve", arguments, folder)
+        server = Child("serve", arguments, folder)
         server.wait_until(lambda: _LISTENING.search(server.stderr), SECONDS)
         found, faults = _LISTENING.search(server.stderr), ["it does not listen"]
         if found:
