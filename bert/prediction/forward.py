@@ -4,11 +4,12 @@ The graph is traced once, and never again; its weights are constants, so TensorF
 R rows, S their padded length, B rows of a batch.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
+from tensorflow.python.eager.polymorphic_function.concrete_function import ConcreteFunction
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from bert.activations import plain_operations
@@ -43,7 +44,7 @@ class Forward:
         traced = forward.get_concrete_function()
         self._outputs = sorted(traced.structured_outputs)
         size = sum(4 * variable.shape.num_elements() for variable in traced.variables)
-        self._graph = convert_variables_to_constants_v2(traced) if size < _LARGEST_CONSTANTS else traced
+        self._graph = _folded(traced, signature) if size < _LARGEST_CONSTANTS else forward
         self._warm_up(max_seq_length)
 
     def _warm_up(self, max_seq_length: int) -> None:
@@ -61,17 +62,26 @@ class Forward:
         while begin < len(order):
             longest = int(lengths[order[begin]])
             chosen = order[begin : begin + max(1, POSITIONS_PER_BATCH // longest)]  # [B]
-            batch = [tf.constant(features[name][chosen, :longest], tf.int32) for name in sorted(INPUTS)]
-            for name, values in zip(self._outputs, self._run(batch), strict=True):
-                for row, value in zip(chosen.tolist(), values, strict=True):
+            outputs = self._run({name: features[name][chosen, :longest] for name in INPUTS})
+            for name in self._outputs:
+                for row, value in zip(chosen.tolist(), outputs[name].numpy(), strict=True):
                     rows[name][row] = value
             begin += len(chosen)
         return rows
 
-    def _run(self, batch: Sequence[tf.Tensor]) -> list[np.ndarray]:
+    def _run(self, batch: Mapping[str, np.ndarray]) -> Tensors:
         # Operations follow one another here; each uses all cores by itself, and none waits in a queue.
         with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
-            outputs = self._graph(*batch)
-        if isinstance(outputs, dict):
-            outputs = [outputs[name] for name in self._outputs]
-        return [output.numpy() for output in outputs]
+            return self._graph({name: tf.constant(values, tf.int32) for name, values in batch.items()})
+
+
+def _folded(traced: ConcreteFunction, signature: Mapping[str, tf.TensorSpec]) -> Callable[[Tensors], Tensors]:
+    """The function with its weights as constants. What the conversion gives can be called only through a second try of
+    TensorFlow's, for which it first writes an error message; so a function stands around it."""
+    frozen, outputs = convert_variables_to_constants_v2(traced), sorted(traced.structured_outputs)
+
+    @tf.function(input_signature=[signature], autograph=False)
+    def folded(batch: Tensors) -> Tensors:
+        return dict(zip(outputs, frozen(*(batch[name] for name in sorted(signature))), strict=True))
+
+    return folded
