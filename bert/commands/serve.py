@@ -1,4 +1,4 @@
-"""Answers over HTTP with trained models, in TensorFlow Serving's REST contract, and shows a page to try them.
+"""Answers over HTTP with trained models, as TensorFlow Serving does, and shows a page.
 
     bert serve --model_dir=mrpc=mrpc_output,squad=squad_output --port=8501
     curl -d '{"instances": [{"text": "It rains.", "text_b": "It is wet."}]}' http://127.0.0.1:8501/v1/models/mrpc:predict
