@@ -82,9 +82,7 @@ def test_a_row_has_many_forms(model):
     assert one == model.predict(("the", "old", "company")) == model.predict({"words": ["the", "old", "company"]})
     forms = [["the", "old", "company"], {"text": "the old company"}]
     assert [model.predict([form])[0] for form in forms] == [one, one]
-    of_words, of_text, _ = model.predict(
-        [*forms, ""]
-    )  # rows of one batch, whose sums differ in the last bit from one's
+    of_words, of_text, _ = model.predict([*forms, ""])  # one batch: sums differ in the last bit
     assert of_words == of_text
     assert (of_words.words, of_words.tags, of_words.entities) == (one.words, one.tags, one.entities)
     assert of_words.scores == pytest.approx(one.scores, abs=1e-6)

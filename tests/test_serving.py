@@ -202,7 +202,8 @@ def test_hostile_requests_are_answered_or_dropped(server, seed):
     for _ in range(60):
         attack = hostile_requests.draw(generator, "classes")
         assert hostile_requests.faults(server.port, attack) == [], attack
-    assert server.predict("classes", ROW) == expected
+    # It may be answered together with rows of clients that have left.
+    assert close_to(server.predict("classes", ROW), expected)
     assert server.ask("/healthz").status == 200
 
 
