@@ -24,7 +24,7 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
     Raises InputError for whatever is wrong with settings, records and checkpoints, most of it before any work.
     """
     budget = TimeBudget(options.train_minutes, settings) if settings.do_train and options.train_minutes else None
-    strategy = run.open_devices(settings)
+    strategy = run.open_devices(settings, settings.distribution)
     config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     record_set = open_records(options, config, settings.max_seq_length)
     vocabulary = check_vocabulary(record_set.paths, config)

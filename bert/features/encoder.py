@@ -3,7 +3,7 @@
 Shapes: B rows, S positions, K layers asked for, H hidden size.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,7 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.features.options import Options
 from bert.modeling import BertModel
+from bert.pooling import pool
 
 _INPUTS = ("input_ids", "input_mask", "segment_ids")
 
@@ -24,7 +25,8 @@ class Encoder:
     """
 
     def __init__(self, options: Options, config: BertConfig, strategy: tf.distribute.Strategy) -> None:
-        self._strategy, self._layers, self._pooling = strategy, options.layer_numbers, options.pooling
+        self._strategy, self._layers = strategy, options.layer_numbers
+        self._pooling, self._is_pooled = options.pooling, options.is_pooled
         with strategy.scope():
             self._model = BertModel(config)
             self._model.build()
@@ -52,28 +54,10 @@ class Encoder:
 
     def _forward(self, input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor) -> tf.Tensor:
         outputs = self._model(input_ids, input_mask, segment_ids)["layer_outputs"]
-        hidden = tf.stack([outputs[layer] for layer in self._layers], axis=1)  # [B, K, S, H]
-        if self._pooling not in _POOLED:
-            return hidden
-        real = tf.cast(input_mask, tf.bool)[:, tf.newaxis, :, tf.newaxis]  # [B, 1, S, 1]
-        pooled = _POOLED[self._pooling](hidden, real)  # [B, K, H]
-        return tf.reshape(pooled, [tf.shape(hidden)[0], len(self._layers) * hidden.shape[-1]])
-
-
-def _mean(hidden: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-    weights = tf.cast(real, hidden.dtype)
-    return tf.reduce_sum(hidden * weights, axis=2) / tf.reduce_sum(weights, axis=2)
-
-
-def _max(hidden: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_max(tf.where(real, hidden, hidden.dtype.min), axis=2)
-
-
-_POOLED: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
-    "mean": _mean,
-    "cls": lambda hidden, _: hidden[:, :, 0],
-    "max": _max,
-}
+        layers = [outputs[layer] for layer in self._layers]
+        if not self._is_pooled:
+            return tf.stack(layers, axis=1)  # [B, K, S, H]
+        return tf.concat([pool(layer, input_mask, self._pooling) for layer in layers], axis=1)  # [B, K * H]
 
 
 def _load(model: BertModel, init_checkpoint: str) -> None:

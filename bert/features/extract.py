@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from bert import distribution, files
+from bert import files
 from bert.errors import InputError
 from bert.features.extractor import Extractor
 from bert.features.options import Options
@@ -14,6 +14,7 @@ from bert.features.texts import Block, read_blocks, survey
 from bert.features.writing import Writer, open_writer
 from bert.flags import TPUFlags
 from bert.reporting import Progress
+from bert.training import run
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +54,7 @@ class Counts:
 def open_devices(settings: TPUFlags) -> tf.distribute.Strategy:
     """A TPU, several GPUs, or one device; not the workers of TF_CONFIG, who would all write the same file."""
     several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
-    return distribution.create_strategy(
-        "tpu" if settings.use_tpu else "mirrored" if several_gpus else "one_device",
-        settings.use_tpu,
-        settings.tpu_name,
-        settings.tpu_zone,
-        settings.gcp_project,
-        settings.master,
-        settings.num_tpu_cores,
-    )
+    return run.open_devices(settings, "tpu" if settings.use_tpu else "mirrored" if several_gpus else "one_device")
 
 
 def extract(

@@ -12,8 +12,7 @@ import numpy as np
 from bert import files
 from bert.errors import InputError
 from bert.records.layout import Bounds, lay_out
-from bert.tasks.encoding import check_room
-from bert.tasks.truncation import truncated_sizes
+from bert.tasks.encoding import EncodedPairs, check_room
 from bert.tokenization import Tokenizer, Vocabulary
 
 TEXTS_IN_BLOCK = 10_000  # lines that are sorted by length together
@@ -107,22 +106,13 @@ class Rows:
     @classmethod
     def encode(cls, lines: Sequence[str], tokenizer: Tokenizer, max_seq_length: int) -> "Rows":
         """Raises InputError for a max_seq_length that has no room for the special tokens of a pair."""
-        pairs = [split_pair(line) for line in lines]
-        pieces, splits = tokenizer.encode([first for first, _ in pairs] + [second for _, second in pairs])
-        first_start, second_start = np.split(splits[:-1], 2)
-        first_size, second_size = np.split(np.diff(splits), 2)
-        is_pair = second_size > 0
-        check_room(max_seq_length, bool(is_pair.any()))
-        first_kept, second_kept = truncated_sizes(first_size, second_size, max_seq_length)
-        return cls(
-            pieces,
-            (first_start, first_start + first_kept),
-            (second_start, second_start + second_kept),
-            is_pair,
-            full_lengths=first_size + second_size + 2 + is_pair,
-            lengths=first_kept + second_kept + 2 + is_pair,
-            vocabulary=tokenizer.vocabulary,
-        )
+        pairs = EncodedPairs.of(map(split_pair, lines), tokenizer.encode)
+        check_room(max_seq_length, bool(pairs.is_pair.any()))
+        kept = pairs.kept(max_seq_length)  # [2, B]
+        first, second = zip(pairs.start, pairs.start + kept, strict=True)
+        lost = (pairs.size - kept).sum(axis=0)
+        full = pairs.lengths
+        return cls(pairs.pieces, first, second, pairs.is_pair, full, full - lost, tokenizer.vocabulary)
 
     def lay_out(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """input_ids, input_mask and segment_ids, int32 [B, length], of the rows with these numbers."""

@@ -25,7 +25,7 @@ def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertCo
 
     Raises InputError for whatever is wrong with settings, files and checkpoints, most of it before any work.
     """
-    strategy = run.open_devices(settings)
+    strategy = run.open_devices(settings, settings.distribution)
     config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     tokenizer = run.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
     task = kind(settings, config, tokenizer)

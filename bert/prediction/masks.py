@@ -1,6 +1,7 @@
 """The best words for the [MASK]s of a text, and whether a second text follows the first."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ from bert.prediction.base import Prediction, TextPredictor
 from bert.prediction.options import check_positive
 from bert.records.layout import lay_out
 from bert.tasks.base import InputExample
-from bert.tasks.truncation import truncated_sizes
+from bert.tasks.encoding import EncodedPairs, text_pair
 from bert.tokenization import Tokenizer
 
 MASK = "[MASK]"
@@ -108,15 +109,14 @@ class MaskPredictor(TextPredictor[MasksPrediction]):
 
     def _rows(self, examples: Sequence[InputExample]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         """The rows, how many WordPieces of each were cut off, and which of them are pairs."""
-        texts = [example.text_a for example in examples] + [example.text_b or "" for example in examples]
-        pieces, splits = encode_with_masks(texts, self.tokenizer)
-        a_start, b_start = np.split(splits[:-1], 2)
-        a_size, b_size = np.split(np.diff(splits), 2)
-        a_kept, b_kept = truncated_sizes(a_size, b_size, self.max_seq_length)
-        vocabulary, is_pair = self.tokenizer.vocabulary, b_size > 0
-        a, b = (a_start, a_start + a_kept), (b_start, b_start + b_kept)
-        rows = lay_out(pieces, a, b, vocabulary.cls_id, vocabulary.sep_id, self.max_seq_length, is_pair)
-        return rows, a_size + b_size - a_kept - b_kept, is_pair
+        encode = functools.partial(encode_with_masks, tokenizer=self.tokenizer)
+        pairs = EncodedPairs.of(map(text_pair, examples), encode)
+        kept = pairs.kept(self.max_seq_length)  # [2, B]
+        first, second = zip(pairs.start, pairs.start + kept, strict=True)
+        vocabulary = self.tokenizer.vocabulary
+        ids = vocabulary.cls_id, vocabulary.sep_id
+        rows = lay_out(pairs.pieces, first, second, *ids, self.max_seq_length, pairs.is_pair)
+        return rows, (pairs.size - kept).sum(axis=0), pairs.is_pair
 
     def _words(self, hidden: Sequence[np.ndarray]) -> list[tuple[Word, ...]]:
         """The best words for vectors [H] of masked positions."""

@@ -12,6 +12,7 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import HeadedModel, Tensors
 from bert.options import option
+from bert.pooling import POOLINGS, pool
 from bert.prediction.base import Prediction, TextPredictor
 from bert.tasks.base import InputExample
 from bert.tasks.encoding import ClassificationRows
@@ -36,7 +37,7 @@ class PoolingOptions:
         "mean",
         "How vectors become one: the mean over all WordPieces, [CLS] and [SEP] among them, the largest value of each "
         "component, or the vector of [CLS].",
-        ("mean", "max", "cls"),
+        POOLINGS,
     )
     layer: int = option(-1, "Whose vectors: -1 is the last layer, -2 the one before it, 1 the first.")
 
@@ -78,10 +79,4 @@ def check_layer(options: PoolingOptions, config: BertConfig) -> None:
 def pooled_vectors(model: HeadedModel, batch: Tensors, options: PoolingOptions) -> tf.Tensor:
     """One vector a row, float32 [B, H], of those at the positions that are no padding."""
     layer = options.layer - (options.layer > 0)
-    hidden = tf.cast(model.encode(batch)["layer_outputs"][layer], tf.float32)  # [B, S, H]
-    if options.pooling == "cls":
-        return hidden[:, 0]
-    mask = tf.expand_dims(tf.cast(batch["input_mask"], tf.float32), 2)  # [B, S, 1]
-    if options.pooling == "max":
-        return tf.reduce_max(tf.where(mask > 0, hidden, hidden.dtype.min), axis=1)
-    return tf.reduce_sum(hidden * mask, axis=1) / tf.reduce_sum(mask, axis=1)
+    return pool(model.encode(batch)["layer_outputs"][layer], batch["input_mask"], options.pooling)

@@ -5,7 +5,7 @@ W all windows, S max_seq_length, C labels.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from bert.tasks.base import InputExample
 from bert.tasks.label_kinds import Label, LabelKind
 from bert.tasks.truncation import head_sizes, keep, truncated_sizes, window_places
 from bert.tokenization import Tokenizer
+
+# Texts -> the ids of all their WordPieces, and where each text's begin (`Tokenizer.encode`).
+Encode = Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,20 +39,31 @@ class EncodedPairs:
     size: np.ndarray
 
     @classmethod
-    def of(cls, examples: Sequence[InputExample], tokenizer: Tokenizer) -> "EncodedPairs":
-        texts = [example.text_a for example in examples] + [example.text_b or "" for example in examples]
-        pieces, splits = tokenizer.encode(texts)
+    def of(cls, pairs: Iterable[tuple[str, str]], encode: Encode) -> "EncodedPairs":
+        """Tokenizes all texts at once; `encode` is that of a `Tokenizer`, or one like it."""
+        texts = [text for part in zip(*pairs, strict=True) for text in part]  # the first ones, then the second ones
+        pieces, splits = encode(texts)
         return cls(pieces, splits[:-1].reshape(2, -1), np.diff(splits).reshape(2, -1))
+
+    @property
+    def is_pair(self) -> np.ndarray:
+        """Whether there is a second text with a WordPiece, bool [B]."""
+        return self.size[1] > 0
 
     @property
     def lengths(self) -> np.ndarray:
         """WordPieces of each pair with [CLS] and [SEP], int64 [B]."""
-        return self.size.sum(axis=0) + 2 + (self.size[1] > 0)
+        return self.size.sum(axis=0) + 2 + self.is_pair
 
     def kept(self, max_seq_length: int) -> np.ndarray:
         """What a row of S has room for, int64 [2, B]."""
         a_size, b_size = self.size
         return np.stack(truncated_sizes(a_size, b_size, max_seq_length))
+
+
+def text_pair(example: InputExample) -> tuple[str, str]:
+    """Both texts of an example; the second is empty where it has none."""
+    return example.text_a, example.text_b or ""
 
 
 class ClassificationRows(Rows):
@@ -97,7 +111,7 @@ class ClassificationRows(Rows):
         """
         examples = self.examples[begin:end]
         label_ids = self._label_ids(examples)
-        pairs = EncodedPairs.of(examples, self.tokenizer)
+        pairs = EncodedPairs.of(map(text_pair, examples), self.tokenizer.encode)
         kept = pairs.kept(self.max_seq_length)
         self.lengths[begin:end] = pairs.lengths
         self.lost[begin:end] = (pairs.size - kept).sum(axis=0)
@@ -118,8 +132,7 @@ class ClassificationRows(Rows):
         self, label_ids: np.ndarray, pairs: EncodedPairs, kept: np.ndarray, head: np.ndarray
     ) -> dict[str, np.ndarray]:
         """A row a pair, with of each text its first `head` WordPieces and its last `kept - head`, int64 [2, B] both."""
-        is_pair = pairs.size[1] > 0
-        check_room(self.max_seq_length, bool(is_pair.any()))
+        check_room(self.max_seq_length, bool(pairs.is_pair.any()))
         pieces, start = keep(pairs.pieces, *(part.ravel() for part in (pairs.start, pairs.size, kept, head)))
         a_start, b_start = start.reshape(2, -1)
         # A second text of which nothing is left still has its [SEP].
@@ -130,7 +143,7 @@ class ClassificationRows(Rows):
             self.tokenizer.vocabulary.cls_id,
             self.tokenizer.vocabulary.sep_id,
             self.max_seq_length,
-            is_pair,
+            pairs.is_pair,
         )
         return {**rows, "label_ids": label_ids, "is_real_example": np.ones([len(label_ids), 1], np.int32)}
 
@@ -194,7 +207,7 @@ class WindowRows(ClassificationRows):
         longer, room = self.lengths.copy(), self.lengths.copy()  # of the text that is read through windows
         for begin in range(0, len(examples), BATCH):
             batch = slice(begin, begin + BATCH)
-            pairs = EncodedPairs.of(examples[batch], tokenizer)
+            pairs = EncodedPairs.of(map(text_pair, examples[batch]), tokenizer.encode)
             kept, windowed = pairs.kept(max_seq_length), _is_longer(pairs.size)
             longer[batch], room[batch] = pairs.size.max(axis=0), kept.max(axis=0, where=windowed, initial=0)
             self.lengths[batch] = pairs.lengths
@@ -211,7 +224,7 @@ class WindowRows(ClassificationRows):
         number = example - example[:1]  # among those of these rows
         examples = self.examples[example[0] : example[-1] + 1] if len(example) else []
         label_ids = self._label_ids(examples)[number]
-        pairs = EncodedPairs.of(examples, self.tokenizer)
+        pairs = EncodedPairs.of(map(text_pair, examples), self.tokenizer.encode)
         size, windowed = pairs.size[:, number], _is_longer(pairs.size[:, number])
         start = pairs.start[:, number] + windowed * self.first[begin:end]
         pairs = EncodedPairs(pairs.pieces, start, size)

@@ -19,7 +19,7 @@ import tensorflow as tf
 from bert import checkpoint, distribution, files, formats, measures
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.flags import EvaluationFlags, FineTuningFlags, TrainingFlags
+from bert.flags import EvaluationFlags, FineTuningFlags, TPUFlags, TrainingFlags
 from bert.heads import HeadedModel
 from bert.input_pipeline import RecordSet, Rewrite, evaluation_batches, training_batches
 from bert.measures import Measure, Report
@@ -68,10 +68,11 @@ def read_tokenizer(vocab_file: str, do_lower_case: bool, config: BertConfig) -> 
     return Tokenizer(vocabulary, do_lower_case)
 
 
-def open_devices(settings: TrainingFlags) -> tf.distribute.Strategy:
-    """Where the run computes. Comes first: several workers can only be joined before TensorFlow has done anything."""
+def open_devices(settings: TPUFlags, kind: str) -> tf.distribute.Strategy:
+    """Where the run computes, `kind` being one of distribution.KINDS. Comes first: several workers can only be joined
+    before TensorFlow has done anything."""
     return distribution.create_strategy(
-        settings.distribution,
+        kind,
         settings.use_tpu,
         settings.tpu_name,
         settings.tpu_zone,
