@@ -100,8 +100,13 @@ def read_json_lines(path: str, last_step: int) -> list[tuple[dict, str]]:
     """The objects of steps up to `last_step`, with their lines; none where there is no such file.
 
     Tells of lines that are damaged, and leaves them out; not of the last one, which a run that was killed has cut off.
+    Tells of lines in another order than their steps, and sorts them.
     """
-    return [(values, line) for values, line in _objects(path) if values["step"] <= last_step]
+    found = [(values, line) for values, line in _objects(path) if values["step"] <= last_step]
+    in_order = sorted(found, key=lambda entry: entry[0]["step"])
+    if found != in_order:
+        logger.warning("%s: the lines were in another order than their steps; they are sorted.", path)
+    return in_order
 
 
 def _objects(path: str) -> Iterator[tuple[dict, str]]:
@@ -125,9 +130,11 @@ class StepLog:
 
     def __init__(self, folder: str, start_step: int) -> None:
         self._lines = JsonLines(os.path.join(folder, "metrics.jsonl"), start_step)
-        lost = start_step - len(set(self._lines.earlier_steps))
-        if lost:
+        steps = self._lines.earlier_steps
+        if lost := start_step - len(set(steps)):
             logger.warning("%s has no line of %d of the %d steps so far.", self._lines.path, lost, start_step)
+        if twice := len(steps) - len(set(steps)):
+            logger.warning("%s has %d lines of steps that it has already told.", self._lines.path, twice)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         numbers = {name: float(f"{value:.9g}") if math.isfinite(value) else None for name, value in values.items()}

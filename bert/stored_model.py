@@ -1,4 +1,5 @@
-"""A model as it lies in a folder: a download of Google's, a Hugging Face folder, or one that a command here trained."""
+"""A model as it lies in a folder: a download of Google's, a Hugging Face folder, one that a command here trained, or
+one that `bert export_model --format=onnx` wrote."""
 
 import dataclasses
 import logging
@@ -18,6 +19,7 @@ from bert.training.run_folder import RunFolder
 logger = logging.getLogger(__name__)
 
 GOOGLE_PREFIX = "bert_model.ckpt"
+ONNX_FILE, EXPORT_FILE = "model.onnx", "export.json"  # the graph, and how its rows are read and answers chosen
 CLASSIFICATION, TAGGING, QUESTION_ANSWERING = "classification", "tagging", "question answering"
 PRETRAINING, ENCODER = "pre-training", "encoder"
 
@@ -34,16 +36,18 @@ _SPARED = {
     ENCODER: ("bert/pooler/",),
 }
 
+_EXPORT_SCHEMA = {"kind": str, "max_seq_length": int, "do_lower_case": bool}
+
 
 @dataclasses.dataclass(frozen=True)
 class StoredModel:
     """A model as it lies in a folder.
 
     Attributes:
-      weights: a checkpoint prefix or a safetensors file.
-      shapes: variable -> shape, the optimizer's left out.
+      weights: a checkpoint prefix, a safetensors file, or a graph of ONNX.
+      shapes: variable -> shape, the optimizer's left out; of ONNX none.
       labels: the content of a labels.json, None where the model has no classes or numbers to tell.
-      settings: the flags that it was last trained or judged with, by name; empty where a folder does not say.
+      settings: the flags that it was last trained, judged or exported with, by name; empty where a folder does not say.
     """
 
     folder: str
@@ -57,8 +61,15 @@ class StoredModel:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
+    def is_onnx(self) -> bool:
+        """Whether it is a graph for onnxruntime, with fixed weights and options."""
+        return os.path.basename(self.weights) == ONNX_FILE
+
+    @property
     def kind(self) -> str:
         """What it can do, by its head: one of the names above."""
+        if self.is_onnx:
+            return self.settings["kind"]
         found = next((kind for name, kind in _HEADS.items() if name in self.shapes), ENCODER)
         is_tagger = self.labels is not None and self.labels.get("task") == huggingface.TAGGING
         return TAGGING if found == CLASSIFICATION and is_tagger else found
@@ -72,13 +83,16 @@ class StoredModel:
     def label_names(self) -> tuple[str, ...]:
         """The classes or tags in the order of their ids, with transformers' names where nobody named them; empty
         where there are none."""
-        if not self.label_kind.has_classes or "output_bias" not in self.shapes:
+        if not self.label_kind.has_classes or (self.labels is None and "output_bias" not in self.shapes):
             return ()
         named = self.labels["labels"] if self.labels else configs.labels_of(self.config.other)
         return tuple(named or huggingface.nameless(self.shapes["output_bias"][0]))
 
     def build(self) -> HeadedModel:
-        """The model with its weights. Raises InputError where the checkpoint lacks a part of it or does not fit."""
+        """The model with its weights. Raises InputError where the checkpoint lacks a part of it or does not fit, and
+        for ONNX, which cannot be changed any more."""
+        if self.is_onnx:
+            raise InputError(f"{self.weights} is a graph that only predicts, expected the folder it was exported from")
         model = self._new_model()
         report = checkpoint.warm_start({variable.path: variable for variable in model.weights}, self.weights)
         needed = [name for name in report.missing if not name.startswith(_SPARED[self.kind])]
@@ -102,10 +116,12 @@ class StoredModel:
 
 
 def read(folder: str, vocab_file: str | None = None) -> StoredModel:
-    """Finds out what lies in a folder. Raises InputError for a folder of none of the three kinds, a missing part,
+    """Finds out what lies in a folder. Raises InputError for a folder of none of the four kinds, a missing part,
     and a vocabulary that is too large. `vocab_file` is for a folder that has none and does not say where it is."""
     if not files.is_folder(folder):
         raise InputError(f"`model_dir`: {folder} is no folder")
+    if files.exists(os.path.join(folder, ONNX_FILE)):
+        return _read_onnx(folder, vocab_file)
     run = RunFolder(folder).content()
     settings = run.get("settings", {})
     config = BertConfig.from_dict(run["config"]) if "config" in run else BertConfig.from_json_file(folder)
@@ -124,6 +140,30 @@ def read(folder: str, vocab_file: str | None = None) -> StoredModel:
         vocabulary,
         lower_case,
         settings.get("max_seq_length") or huggingface.read_max_seq_length(folder) or config.max_position_embeddings,
+        labels_file.read(folder),
+        settings,
+    )
+
+
+def _read_onnx(folder: str, vocab_file: str | None) -> StoredModel:
+    path = os.path.join(folder, EXPORT_FILE)
+    if not files.exists(path):
+        raise InputError(
+            f"`model_dir`: {folder} has {ONNX_FILE} but no {EXPORT_FILE}, expected what export_model wrote"
+        )
+    settings = files.checked(files.read_json(path), _EXPORT_SCHEMA, path)
+    if settings["kind"] not in _SPARED:
+        raise InputError(f"{path}: 'kind' is {settings['kind']!r}, expected one of {', '.join(_SPARED)}")
+    config = BertConfig.from_json_file(folder)
+    vocabulary, _ = _read_vocabulary(folder, vocab_file or folder, config, {})
+    return StoredModel(
+        folder,
+        os.path.join(folder, ONNX_FILE),
+        {},
+        config,
+        vocabulary,
+        settings["do_lower_case"],
+        settings["max_seq_length"],
         labels_file.read(folder),
         settings,
     )

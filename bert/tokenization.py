@@ -27,6 +27,7 @@ _MAX_WORD_BYTES = 4 * MAX_WORD_CHARACTERS  # what 200 characters of UTF-8 can ta
 MAX_PIECE_BYTES = 256  # tensorflow-text holds no longer piece
 
 _TEXTS_PER_CALL = 2048
+_CORES = os.cpu_count() or 1
 _FEWEST_PER_CALL = 32  # a thread for fewer takes longer than they do
 
 # Regular expressions in RE2 syntax. Deleted, not spaced: all of category Cc but tab, newline and carriage return.
@@ -131,7 +132,9 @@ class Tokenizer:
             token_out_type=tf.int32,
             unknown_token="[UNK]",
         )
-        self._compiled = tf.function(self._ids, [tf.TensorSpec([None], tf.string)], autograph=False)
+        signature = [tf.TensorSpec([None], tf.string)]
+        self._compiled = tf.function(self._ids, signature, autograph=False)
+        self._compiled_flat = tf.function(self._flat_ids, signature, autograph=False).get_concrete_function()
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """WordPiece ids of UTF-8 texts: string [B] -> int32 [B, (pieces)], no [CLS] or [SEP] added.
@@ -151,21 +154,26 @@ class Tokenizer:
         Returns values, int32 [pieces of all texts], and row_splits, int64 [B+1]: the ids of text b are
         `values[row_splits[b]:row_splits[b + 1]]`.
         """
-        workers = os.cpu_count() or 1
-        size = max(_FEWEST_PER_CALL, min(_TEXTS_PER_CALL, -(-len(texts) // workers)))
+        size = max(_FEWEST_PER_CALL, min(_TEXTS_PER_CALL, -(-len(texts) // _CORES)))
         if 0 < len(texts) <= size:
             pieces, sizes = self._encode_batch(texts)
             return pieces, np.append(0, np.cumsum(sizes))
         batches = [texts[start : start + size] for start in range(0, len(texts), size)]
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        with concurrent.futures.ThreadPoolExecutor(_CORES) as pool:
             encoded = list(pool.map(self._encode_batch, batches))
         values = [np.zeros(0, np.int32), *(values for values, _ in encoded)]
         lengths = [np.zeros(1, np.int64), *(lengths for _, lengths in encoded)]
         return np.concatenate(values), np.cumsum(np.concatenate(lengths))
 
     def _encode_batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        pieces = self._compiled(tf.constant([_utf8(text) for text in texts]))
-        return pieces.values.numpy(), np.diff(pieces.row_splits.numpy())
+        values, lengths = self._compiled_flat(tf.constant([_utf8(text) for text in texts]))
+        return values.numpy(), lengths.numpy()
+
+    def _flat_ids(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The WordPieces of all texts, int32, and how many are of each, int64 [B]. A ragged tensor takes longer to wrap
+        than one short text to tokenize."""
+        pieces = self._ids(texts)
+        return pieces.values, pieces.row_lengths()
 
     def _ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
         return self._word_pieces.tokenize(_normalized(texts, self.do_lower_case))

@@ -159,6 +159,16 @@ def test_lines_of_a_log_that_are_none(tmp_path, caplog):
     assert [f"metrics.jsonl:{number}:" in caplog.text for number in range(1, 10)] == [False, *[True] * 6, False, False]
 
 
+def test_lines_of_a_log_in_disorder(tmp_path, caplog):
+    """They are sorted, and that a step is told twice is told."""
+    lines = [f'{{"step": {step}, "loss": {loss}}}' for step, loss in ((2, 0.5), (1, 0.7), (3, 0.2), (3, 0.2))]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    StepLog(str(tmp_path), 3)
+    assert (tmp_path / "metrics.jsonl").read_text().splitlines() == [lines[1], lines[0], *lines[2:]]
+    assert "in another order than their steps; they are sorted" in caplog.text
+    assert "has 1 lines of steps that it has already told" in caplog.text
+
+
 def small_disk(limit: int):
     """A file-size limit in a child process: writes beyond it fail as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

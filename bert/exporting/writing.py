@@ -6,7 +6,7 @@ import os
 
 import tensorflow as tf
 
-from bert import __version__, files, formats
+from bert import __version__, files, formats, stored_model
 from bert.errors import InputError
 from bert.exporting.base import Exported
 from bert.tasks import labels_file
@@ -15,8 +15,6 @@ SERVING_DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 IDS = "ids"
 EXTRA_ASSETS = "assets.extra"  # where a SavedModel keeps files that its graph does not read
 CONFIG_FILE = "bert_config.json"
-EXPORT_FILE = "export.json"
-MODEL_FILE = "model.onnx"
 _OPSET = 17  # of ONNX: the newest that tf2onnx is tested with and all that this graph needs; runtimes of 2022 read it
 _LARGEST_ONNX = 2**31 - 2**20  # bytes; a protocol buffer holds no more
 
@@ -61,7 +59,7 @@ def write_onnx(exported: Exported, folder: str) -> None:
         for size, name in zip(value.type.tensor_type.shape.dim, _sizes_of(value.name), strict=False):
             if size.dim_param:  # tf2onnx numbers them
                 size.dim_param = name
-    onnx.save_model(model, os.path.join(folder, MODEL_FILE))
+    onnx.save_model(model, os.path.join(folder, stored_model.ONNX_FILE))
     _describe(exported, folder)
 
 
@@ -85,4 +83,4 @@ def _describe(exported: Exported, folder: str) -> None:
         "do_lower_case": stored.do_lower_case,
         **dataclasses.asdict(exported.options),
     }
-    files.write_json(os.path.join(folder, EXPORT_FILE), content)
+    files.write_json(os.path.join(folder, stored_model.EXPORT_FILE), content)

@@ -12,6 +12,7 @@ import dataclasses
 from typing import Any
 
 from bert import stored_model
+from bert.errors import InputError
 from bert.prediction.base import Prediction, Predictor
 from bert.prediction.classification import (
     ClassificationPredictor,
@@ -63,7 +64,8 @@ def load(
     """Loads the model of a folder for prediction; `bert.load` is this function.
 
     Args:
-      folder: an output folder of a training here, a Google download, or a Hugging Face folder.
+      folder: an output folder of a training here, a Google download, a Hugging Face folder, or what `bert export_model
+        --format=onnx` wrote, which onnxruntime runs.
       vocab_file: the vocabulary, where the folder does not tell where it is.
       do_lower_case: whether the model is lower-cased, where the folder does not say.
       max_seq_length: most WordPieces of a row; what the folder says if not given.
@@ -75,7 +77,11 @@ def load(
     stored = stored_model.read(folder, vocab_file)
     if do_lower_case is not None:
         stored = dataclasses.replace(stored, do_lower_case=do_lower_case)
-    if vectors:
+    if vectors and not stored.is_onnx:
         encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith("bert/")}
         stored = dataclasses.replace(stored, shapes=encoder, labels=None)
+    cannot = stored_model.PRETRAINING if not vectors else stored.kind  # a graph of ONNX does one thing
+    if stored.is_onnx and stored.kind == cannot != stored_model.ENCODER:
+        wanted = "vectors" if vectors else "words for [MASK]"
+        raise InputError(f"{stored.weights} does not give {wanted}, expected the folder that it was exported from")
     return _PREDICTORS[stored.kind](stored, max_seq_length, options)

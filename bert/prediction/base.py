@@ -21,7 +21,7 @@ from bert.errors import InputError
 from bert.heads import HeadedModel, Tensors
 from bert.options import Dataclass
 from bert.prediction import rows as row_reading
-from bert.prediction.forward import Forward
+from bert.prediction.forward import Forward, OnnxForward, TensorFlowForward
 from bert.prediction.options import settle
 from bert.stored_model import StoredModel
 from bert.tasks.base import InputExample
@@ -73,7 +73,12 @@ class Predictor(abc.ABC, Generic[Example, Result]):
         self.options: Any = settle(self.options_class, {**stored.settings, **(stored.labels or {})}, options)
         self.check_options()
         self.tokenizer = Tokenizer(stored.vocabulary, stored.do_lower_case)
-        self._forward = Forward(self.network(stored.build()), self.max_seq_length)
+        self._forward: Forward
+        if stored.is_onnx:
+            self._forward = OnnxForward(stored.weights)
+        else:
+            self._forward = TensorFlowForward(self.network(stored.build()))
+        self._forward.warm_up(self.max_seq_length)
 
     @overload
     def predict(self, rows: Row) -> Result: ...  # type: ignore[overload-overlap]  # a text is one row

@@ -1,87 +1,113 @@
-"""A model as a function of arrays, made for answers: one graph of plain operations for every length and number of rows.
+"""A model as a function of arrays, made for answers: rows of like length are run together, in one graph for every
+length and number of rows.
 
-The graph is traced once, and never again; its weights are constants, so TensorFlow folds and fuses what it can. Shapes:
-R rows, S their padded length, B rows of a batch.
+The graph is TensorFlow's, traced once, or a file of ONNX, run by onnxruntime. Shapes: R rows, S their padded length, B
+rows of a batch.
 """
 
-from collections.abc import Callable, Mapping
+import abc
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
-from tensorflow.python.eager.polymorphic_function.concrete_function import ConcreteFunction
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from bert.activations import plain_operations
+from bert.errors import InputError
 from bert.heads import Tensors
 from bert.training.outputs import Outputs
 
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 # A batch of these many positions keeps both cores of a small machine busy and its tensors near the processor.
 POSITIONS_PER_BATCH = 2048
-_LARGEST_CONSTANTS = 2**30  # bytes; a graph with its constants must stay below the 2 GB of a protocol buffer
 
 
-class Forward:
+class Forward(abc.ABC):
     """Runs rows through a network, those of like length together, and gives the outputs back in the order of the rows.
 
     Safe to call from several threads.
 
-    Args:
-      network: a model, or a function of one; from `INPUTS`, int32 [B, S] each, it makes outputs [B, ...]. The graph has
-        a copy of its weights, so that the model can be forgotten.
-      max_seq_length: the longest S.
+    Attributes:
+      outputs: the names of what the network gives.
     """
 
-    def __init__(self, network: Callable[[Tensors], Tensors], max_seq_length: int) -> None:
-        signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUTS}
+    outputs: Sequence[str]
 
-        @tf.function(input_signature=[signature], autograph=False)
-        def forward(batch: Tensors) -> Tensors:
-            with plain_operations():
-                return network(batch)
+    @abc.abstractmethod
+    def run(self, batch: np.ndarray) -> Sequence[np.ndarray]:
+        """What the network gives for one batch of `INPUTS`, int32 [3, B, S]: [B, ...] each, in the order of
+        `outputs`."""
 
-        traced = forward.get_concrete_function()
-        self._outputs = sorted(traced.structured_outputs)
-        size = sum(4 * variable.shape.num_elements() for variable in traced.variables)
-        self._graph = _folded(traced, signature) if size < _LARGEST_CONSTANTS else forward
-        self._warm_up(max_seq_length)
-
-    def _warm_up(self, max_seq_length: int) -> None:
-        """Runs short rows, so that the first question does not wait for what TensorFlow prepares."""
+    def warm_up(self, max_seq_length: int) -> None:
+        """Runs short rows, so that the first question does not wait for what is prepared at the first call."""
         length = min(16, max_seq_length)
         for rows in (1, 8):
             self({name: np.ones([rows, length], np.int32) * (name == "input_mask") for name in INPUTS})
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> Outputs:
         """Outputs for rows [R, S] each. What is per position in an output may be cut behind the row's last token."""
-        lengths = features["input_mask"].sum(axis=1)  # [R]
+        rows = np.stack([features[name] for name in INPUTS])  # [3, R, S]
+        lengths = rows[INPUTS.index("input_mask")].sum(axis=1)  # [R]
         order = np.argsort(-lengths, kind="stable")
-        rows: Outputs = {name: [np.zeros(0, np.float32)] * len(lengths) for name in self._outputs}
+        outputs: Outputs = {name: [np.zeros(0, np.float32)] * len(lengths) for name in self.outputs}
         begin = 0
         while begin < len(order):
             longest = int(lengths[order[begin]])
             chosen = order[begin : begin + max(1, POSITIONS_PER_BATCH // longest)]  # [B]
-            outputs = self._run({name: features[name][chosen, :longest] for name in INPUTS})
-            for name in self._outputs:
-                for row, value in zip(chosen.tolist(), outputs[name].numpy(), strict=True):
-                    rows[name][row] = value
+            for name, values in zip(self.outputs, self.run(rows[:, chosen, :longest]), strict=True):
+                for row, value in zip(chosen.tolist(), values, strict=True):
+                    outputs[name][row] = value
             begin += len(chosen)
-        return rows
+        return outputs
 
-    def _run(self, batch: Mapping[str, np.ndarray]) -> Tensors:
+
+class TensorFlowForward(Forward):
+    """A network of TensorFlow as one graph of plain operations, traced once.
+
+    Args:
+      network: a model, or a function of one; from `INPUTS`, int32 [B, S] each, it makes outputs [B, ...].
+    """
+
+    def __init__(self, network: Callable[[Tensors], Tensors]) -> None:
+        @tf.function(input_signature=[tf.TensorSpec([len(INPUTS), None, None], tf.int32)], autograph=False)
+        def forward(batch: tf.Tensor) -> list[tf.Tensor]:
+            with plain_operations():
+                found = network(dict(zip(INPUTS, tf.unstack(batch), strict=True)))
+            self.outputs = sorted(found)
+            return [found[name] for name in self.outputs]
+
+        self._graph = forward.get_concrete_function()
+        self._network = network  # the graph does not keep the weights
+
+    def run(self, batch: np.ndarray) -> Sequence[np.ndarray]:
         # Operations follow one another here; each uses all cores by itself, and none waits in a queue.
         with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
-            return self._graph({name: tf.constant(values, tf.int32) for name, values in batch.items()})
+            return [values.numpy() for values in self._graph(tf.constant(batch))]
 
 
-def _folded(traced: ConcreteFunction, signature: Mapping[str, tf.TensorSpec]) -> Callable[[Tensors], Tensors]:
-    """The function with its weights as constants. What the conversion gives can be called only through a second try of
-    TensorFlow's, for which it first writes an error message; so a function stands around it."""
-    frozen, outputs = convert_variables_to_constants_v2(traced), sorted(traced.structured_outputs)
+class OnnxForward(Forward):
+    """A network that `bert export_model --format=onnx` has written, run by onnxruntime.
 
-    @tf.function(input_signature=[signature], autograph=False)
-    def folded(batch: Tensors) -> Tensors:
-        return dict(zip(outputs, frozen(*(batch[name] for name in sorted(signature))), strict=True))
+    Args:
+      path: of a graph that takes `INPUTS`, int32 [B, S] each.
 
-    return folded
+    Raises InputError where onnxruntime is not installed or cannot read the file.
+    """
+
+    def __init__(self, path: str) -> None:
+        if importlib.util.find_spec("onnxruntime") is None:
+            raise InputError(f"{path} is run by onnxruntime, expected the extra: pip install 'bert[onnx]'")
+        import onnxruntime  # of the extra `onnx`
+
+        try:
+            self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the exceptions of onnxruntime have no class in common
+            raise InputError(f"{path}: onnxruntime cannot read it: {error}") from error
+        inputs = [value.name for value in self._session.get_inputs()]
+        if sorted(inputs) != sorted(INPUTS):
+            raise InputError(f"{path}: takes {', '.join(inputs)}, expected {', '.join(INPUTS)}")
+        self.outputs = [value.name for value in self._session.get_outputs()]
+
+    def run(self, batch: np.ndarray) -> Sequence[np.ndarray]:
+        return self._session.run(self.outputs, dict(zip(INPUTS, batch, strict=True)))

@@ -55,6 +55,10 @@ class VectorPredictor(TextPredictor[VectorPrediction]):
 
     def check_options(self) -> None:
         check_layer(self.options, self.stored.config)
+        for name, value in dataclasses.asdict(self.options).items():
+            if self.stored.is_onnx and value != self.stored.settings.get(name, value):
+                exported = self.stored.settings[name]
+                raise InputError(f"`{name}` is {value}, but {self.stored.weights} was exported with {exported}")
 
     def network(self, model: HeadedModel) -> Callable[[Tensors], Tensors]:
         return lambda batch: {"vector": pooled_vectors(model, batch, self.options)}

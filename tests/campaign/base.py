@@ -17,7 +17,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tests import commands, numpy_bert
+from bert import checkpoint
+from tests import commands
 from tests.campaign import children
 from tests.campaign.children import Child, Ended
 
@@ -85,7 +86,7 @@ def outcome(folder: pathlib.Path) -> dict[str, str]:
             content = path.read_bytes()
         found[name] = hashlib.sha256(content).hexdigest()
     for prefix in {_last_checkpoint(place) for place in (folder, folder / "best")} - {None}:
-        values = numpy_bert.read_variables(prefix)
+        values = checkpoint.read_values(str(prefix), checkpoint.read_shapes(str(prefix)))
         if not all(np.isfinite(value).all() for value in values.values()):
             raise ValueError(f"{prefix} holds what is no number")
         content = b"".join(name.encode() + values[name].tobytes() for name in sorted(values))

@@ -8,6 +8,7 @@ import multiprocessing
 import pathlib
 import random
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
@@ -19,7 +20,10 @@ LANES = 2  # attempts at the same time
 
 def attempt(folder: pathlib.Path, quick: bool, kind: str, seed: int) -> Verdict:
     """One attempt of a kind of attack on the base in the folder; the same seed does the same again."""
-    return attacks.BY_KIND[kind](base.Base(folder, quick)).attempt(random.Random(seed))._replace(seed=seed)
+    try:
+        return attacks.BY_KIND[kind](base.Base(folder, quick)).attempt(random.Random(seed))._replace(seed=seed)
+    except Exception:  # the campaign's own fault, or a folder that it cannot read: to be looked at like any other
+        return Verdict(kind, seed, "the attempt itself failed", (traceback.format_exc(),), ())
 
 
 def drawn(seed: int, kinds: Sequence[str]) -> Iterator[tuple[str, int]]:
