@@ -1,4 +1,5 @@
-"""How fast a loaded classifier answers, beside transformers' pipeline, onnxruntime and keras-hub.
+"""How fast a loaded classifier answers, as a checkpoint and as ONNX, beside transformers' pipeline, onnxruntime alone
+and keras-hub.
 
     python -m benchmarks.serving --model_dir=minilm --torch_python=torch/bin/python \\
         --onnx_python=onnx/bin/python --keras_hub_python=keras_hub/bin/python
@@ -31,6 +32,7 @@ LENGTHS = {"short questions, 8 to 20 pieces": (8, 20), "texts of 128 pieces": (1
 BATCH_SIZES = (1, 32)
 CALLS = {(1, 20): 100, (32, 20): 8, (1, 128): 20, (32, 128): 2}  # in one measurement: some seconds each
 TEXTS = 320
+OURS, ONNX = "ours", "ours, as ONNX"
 AGREEMENT = 1e-4  # of a probability: what programs may differ by and still answer the same
 
 
@@ -54,10 +56,10 @@ class Settings:
 
 
 def write_classifier(settings: Settings, folder: pathlib.Path) -> None:
-    """The encoder with a head, as a Hugging Face folder."""
+    """The encoder with a head, as a Hugging Face folder and as ONNX."""
     import numpy as np
 
-    from bert import checkpoint, conversion, formats, stored_model
+    from bert import checkpoint, conversion, exporting, formats, stored_model
 
     encoder = stored_model.read(settings.model_dir)
     values = checkpoint.read_values(encoder.weights, encoder.shapes)
@@ -68,7 +70,9 @@ def write_classifier(settings: Settings, folder: pathlib.Path) -> None:
     checkpoint.write_variables(str(folder / "model.ckpt-0"), values)
     (folder / "bert_config.json").write_text(encoder.config.to_json())
     shutil.copy(os.path.join(settings.model_dir, formats.VOCAB_FILE), folder)
-    conversion.convert(stored_model.read(str(folder)), str(folder / "huggingface"), formats.HUGGINGFACE)
+    stored = stored_model.read(str(folder))
+    conversion.convert(stored, str(folder / "huggingface"), formats.HUGGINGFACE)
+    exporting.export(stored, str(folder / "onnx"), "onnx", None, {})
 
 
 def write_texts(settings: Settings, folder: pathlib.Path, shortest: int, longest: int) -> str:
@@ -88,24 +92,28 @@ def write_texts(settings: Settings, folder: pathlib.Path, shortest: int, longest
 def programs(settings: Settings, folder: pathlib.Path, texts: str, batch_size: int, longest: int) -> list[Program]:
     """Ours and the peers, each answering `batch_size` texts a call."""
     scripts = {
-        "ours": ("answer_with_bert.py", sys.executable),
+        OURS: ("answer_with_bert.py", sys.executable),
+        ONNX: ("answer_with_bert.py", sys.executable),
         "transformers": ("answer_with_transformers.py", settings.torch_python),
         "onnxruntime": ("answer_with_onnxruntime.py", settings.onnx_python),
         "keras-hub": ("answer_with_keras_hub.py", settings.keras_hub_python),
     }
     specification = {
-        "model": str(folder / "huggingface"),
         "texts": texts,
         "batch_size": batch_size,
         "max_seq_length": 24 if longest < 24 else longest,
     }
     calls = CALLS[batch_size, longest]
-    return [Program(name, script, python, specification, calls) for name, (script, python) in scripts.items()]
+    models = {name: str(folder / ("onnx" if name == ONNX else "huggingface")) for name in scripts}
+    return [
+        Program(name, script, python, {"model": models[name], **specification}, calls)
+        for name, (script, python) in scripts.items()
+    ]
 
 
 def compare(title: str, results: dict[str, Result], batch_size: int) -> None:
     """Prints a table. Raises InputError where a peer with the same weights answers otherwise."""
-    ours = results["ours"]
+    ours = results[OURS]
     for name, result in results.items():
         difference = abs(result.runs[0]["score"] - ours.runs[0]["score"])
         if name != "keras-hub" and difference > AGREEMENT:
@@ -117,7 +125,7 @@ def compare(title: str, results: dict[str, Result], batch_size: int) -> None:
             [
                 name,
                 f"{result.examples_per_second:.1f}",
-                f"{result.times_as_fast(ours) ** -1:.2f}",
+                *(f"{result.times_as_fast(own) ** -1:.2f}" for own in (ours, results[ONNX])),
                 f"{100 * result.total('cpu_seconds') / result.total('examples'):.2f}",
                 f"{statistics.median(latencies):.1f}",
                 f"{latencies[int(0.99 * len(latencies))]:.1f}",
@@ -125,7 +133,8 @@ def compare(title: str, results: dict[str, Result], batch_size: int) -> None:
                 f"{result.peak_mb:.0f}",
             ]
         )
-    header = "texts/s", "ours is faster by", "CPU s of 100 texts", "p50 ms", "p99 ms", "start s", "peak MB"
+    faster = "ours is faster by", "ours as ONNX is faster by"
+    header = "texts/s", *faster, "CPU s of 100 texts", "p50 ms", "p99 ms", "start s", "peak MB"
     print_table(f"{title}, {batch_size} a call", ["program", *header], lines)
 
 

@@ -1,12 +1,15 @@
 """Ids in three programs, TensorFlow's loader, onnxruntime and LiteRT: the logits of the model as it is trained."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import bert
 from bert import stored_model
+from bert.errors import InputError
 from bert.prediction.vectors import PoolingOptions, pooled_vectors
 from tests import commands, export_folders
 from tests.test_exporting import export
@@ -92,3 +95,78 @@ def test_onnx_is_an_extra(tmp_path, monkeypatch):
     error = export(folder, tmp_path / "onnx", format="onnx").error
     assert error == "--format=onnx needs onnx and tf2onnx, expected the extra: pip install 'bert[onnx]'"
     assert commands.listing(tmp_path / "onnx") == {}
+
+
+ROWS = {
+    "class": ["the company said no", ("after the bell", "in new trade"), "old " * 40],
+    "tagging": ["the company said no", "old her"],
+    "questions": [("who said no", "the company said no after the bell")],
+    "encoder": ["the company said no", ("after the bell", "in new trade")],
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_folder_of_onnx_answers_as_the_one_it_is_of(kind, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    folder = export_folders.write(tmp_path / "model", kind)
+    options = {"max_seq_length": 24, "do_lower_case": True}
+    asked = {"max_query_length": 8} if kind == "questions" else {}
+    assert export(folder, tmp_path / "onnx", format="onnx", **options).status == 0
+    expected, found = (
+        [prediction.as_dict() for prediction in bert.load(str(place), **given).predict(ROWS[kind])]
+        for place, given in ((folder, {**options, **asked}), (tmp_path / "onnx", asked))
+    )
+    numbers = [np.array([*numbers_in(rows)]) for rows in (expected, found)]
+    assert len(numbers[0]) == len(numbers[1]) > 2
+    np.testing.assert_allclose(numbers[1], numbers[0], rtol=0, atol=1e-5)
+    assert shape_of(found) == shape_of(expected)
+
+
+def numbers_in(value):
+    """All numbers in a prediction, in their order."""
+    if isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from numbers_in(part)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def shape_of(value):
+    """A prediction with its floating point numbers left out: names, labels, words, places."""
+    if isinstance(value, dict):
+        return {name: shape_of(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [shape_of(part) for part in value]
+    return float if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("pretraining", {}, "does not give words for [MASK]"),
+        ("class", {"vectors": True}, "does not give vectors"),
+        ("encoder", {"pooling": "cls"}, "`pooling` is cls, but"),
+    ],
+)
+def test_what_a_graph_of_onnx_cannot_be_asked(kind, options, message, tmp_path):
+    pytest.importorskip("tf2onnx")
+    folder = export_folders.write(tmp_path / "model", kind)
+    assert export(folder, tmp_path / "onnx", format="onnx").status == 0
+    with pytest.raises(InputError, match=re.escape(message)):
+        bert.load(str(tmp_path / "onnx"), **options)
+
+
+def test_damaged_folders_of_onnx(tmp_path):
+    pytest.importorskip("onnxruntime")
+    folder = export_folders.write(tmp_path / "onnx", "class")
+    (folder / "model.onnx").write_bytes(b"no graph")
+    with pytest.raises(InputError, match="but no export"):
+        bert.load(str(folder))
+    content = {"kind": "classification", "max_seq_length": 24, "do_lower_case": True}
+    (folder / "export.json").write_text(json.dumps({**content, "kind": "poetry"}))
+    with pytest.raises(InputError, match="'kind' is 'poetry'"):
+        bert.load(str(folder))
+    (folder / "export.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="onnxruntime cannot read it"):
+        bert.load(str(folder))
