@@ -141,7 +141,7 @@ def read(folder: str, vocab_file: str | None = None) -> StoredModel:
         lower_case,
         settings.get("max_seq_length") or huggingface.read_max_seq_length(folder) or config.max_position_embeddings,
         labels_file.read(folder),
-        settings,
+        {"pooling": huggingface.read_pooling(folder), **settings},
     )
 
 

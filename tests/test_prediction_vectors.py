@@ -82,6 +82,19 @@ def test_other_poolings_and_layers(encoder, pretrained):
     np.testing.assert_allclose(found["max", -1][0], sequence[0].max(axis=0), rtol=0, atol=2e-5)
 
 
+def test_the_pooling_of_a_folder_is_kept(encoder, tmp_path):
+    """As sentence-transformers names it; a way that nobody here computes is refused."""
+    folder = tmp_path / "model"
+    shutil.copytree(encoder, folder)
+    path = folder / "1_Pooling" / "config.json"
+    path.write_text(path.read_text().replace("true", "false").replace('max_tokens": false', 'max_tokens": true'))
+    expected = bert.load(str(encoder), pooling="max").encode(TEXTS)
+    np.testing.assert_array_equal(bert.load(str(folder)).encode(TEXTS), expected)
+    path.write_text(path.read_text().replace("max_tokens", "weightedmean_tokens"))
+    with pytest.raises(InputError, match="asks for pooling_mode_weightedmean_tokens, expected one of"):
+        bert.load(str(folder))
+
+
 def test_vectors_of_a_folder_with_heads(encoder, pretrained):
     model = bert.load(str(pretrained), vocab_file=str(commands.VOCABULARY), vectors=True)
     np.testing.assert_allclose(model.encode(TEXTS), bert.load(str(encoder)).encode(TEXTS), rtol=0, atol=1e-6)

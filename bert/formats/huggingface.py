@@ -12,6 +12,8 @@ from bert.formats import CONFIG_FILE, VOCAB_FILE, configs, tokenizers, weights
 TAGGING = "tagging"  # the task in a labels.json that says that the labels are of words
 _SEQUENCE_CLASSIFIER, _TOKEN_CLASSIFIER = "BertForSequenceClassification", "BertForTokenClassification"
 _SENTENCE_FILE = "sentence_bert_config.json"
+_POOLING_FOLDER = "1_Pooling"
+_POOLING_MODES = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean", "pooling_mode_max_tokens": "max"}
 _NAMELESS = "LABEL_{}"  # what transformers calls the labels of a model that was not told theirs
 
 
@@ -40,6 +42,21 @@ def read_max_seq_length(folder: str) -> int | None:
     """The pieces that a sentence-transformers folder cuts a text to, None where it does not say."""
     path = os.path.join(folder, _SENTENCE_FILE)
     return files.read_json(path).get("max_seq_length") if files.exists(path) else None
+
+
+def read_pooling(folder: str) -> str | None:
+    """How a sentence-transformers folder makes one vector of many: cls, mean or max; None where it does not say.
+
+    Raises InputError, naming the file, for a way that is none of these.
+    """
+    path = os.path.join(folder, _POOLING_FOLDER, CONFIG_FILE)
+    values = files.read_json(path) if files.exists(path) else {}
+    chosen = [name for name, is_chosen in values.items() if name.startswith("pooling_mode_") and is_chosen is True]
+    if not chosen:
+        return None
+    if len(chosen) > 1 or chosen[0] not in _POOLING_MODES:
+        raise InputError(f"{path}: asks for {' and '.join(chosen)}, expected one of {', '.join(_POOLING_MODES)}")
+    return _POOLING_MODES[chosen[0]]
 
 
 def nameless(count: int) -> tuple[str, ...]:
@@ -82,18 +99,16 @@ def write_sentence_transformer(folder: str, hidden_size: int, max_seq_length: in
     kind = "sentence_transformers.models"
     modules = [
         {"idx": 0, "name": "0", "path": "", "type": f"{kind}.Transformer"},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{kind}.Pooling"},
+        {"idx": 1, "name": "1", "path": _POOLING_FOLDER, "type": f"{kind}.Pooling"},
     ]
     pooling = {
         "word_embedding_dimension": hidden_size,
-        "pooling_mode_cls_token": False,
-        "pooling_mode_mean_tokens": True,
-        "pooling_mode_max_tokens": False,
+        **{name: way == "mean" for name, way in _POOLING_MODES.items()},
         "pooling_mode_mean_sqrt_len_tokens": False,
     }
     files.write_json(os.path.join(folder, "modules.json"), modules)
-    files.make_folder(os.path.join(folder, "1_Pooling"))
-    files.write_json(os.path.join(folder, "1_Pooling", CONFIG_FILE), pooling)
+    files.make_folder(os.path.join(folder, _POOLING_FOLDER))
+    files.write_json(os.path.join(folder, _POOLING_FOLDER, CONFIG_FILE), pooling)
     # The tokenizer lower-cases where it should; this asks for it once more, in Python.
     settings = {"max_seq_length": max_seq_length, "do_lower_case": False}
     files.write_json(os.path.join(folder, _SENTENCE_FILE), settings)
