@@ -16,7 +16,8 @@ LONG = 20  # letters in a row that two texts do not share by chance
 _MARKUP = re.compile(r"<[/!]?[a-zA-Z][^<>]*>|<!--.*?-->")
 _ADDRESSES = re.compile(r"(?:https?://|www\.)[\w./?=&%#:~+-]+|[\w.+-]+@[\w-]+\.[\w.]+", re.ASCII)
 _REPEATED = re.compile(r"([^\w\s])\1{3,}")  # ！！！！！！
-_INVISIBLE = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\ufeff\ufffd\ue000-\uf8ff]")
+_CONTROLS = "\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\ufeff"
+_INVISIBLE = re.compile(f"[{_CONTROLS}\ufffd\ue000-\uf8ff]")  # and what no font has: U+FFFD and private characters
 _CHINESE = re.compile(f"[{unicode_ranges.for_re(unicode_ranges.CHINESE)}]")
 _NO_LETTER = re.compile(r"[\W_]+")
 _DIGITS = re.compile(r"\d+")

@@ -94,7 +94,7 @@ def peoples_daily(packages: pathlib.Path) -> dict[str, list[TaggedDocument]]:
     for number, line in enumerate(lines, start=1):
         words = [_tagged_word(pair, f"{path}, paragraph {number}") for pair in line.split()]
         is_headline = not _ENDS_SENTENCE.search(words[-1].text)
-        if is_headline and not in_headline or not documents:
+        if (is_headline and not in_headline) or not documents:
             documents.append([])
         documents[-1].append(words)
         in_headline = is_headline
