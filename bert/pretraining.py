@@ -68,9 +68,15 @@ def open_records(
     paths = sidecar.without_side_cars(files.expand(getattr(options, name), name))
     for path in paths:
         logger.info("  %s", path)
+    room = options.max_predictions_per_seq
+    if name == "eval_file":  # which may hide another share than the training, or none could be compared
+        stored = (sidecar.read(path) or {} for path in paths)
+        room = next(
+            (values["max_predictions_per_seq"] for values in stored if "max_predictions_per_seq" in values), room
+        )
     sizes = {
         "S": max_seq_length,
-        "P": options.max_predictions_per_seq,
+        "P": room,
         "V": config.vocab_size,
         "T": config.type_vocab_size,
     }

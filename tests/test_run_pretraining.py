@@ -126,6 +126,18 @@ def test_held_out_records_are_evaluated_and_not_trained_on(run):
     assert {name for name in ours if not np.array_equal(ours[name], alone[name])} == set()
 
 
+def test_held_out_records_may_hide_another_share(run):
+    rows = [
+        {name: [*values, 0] if name.startswith("masked") else values for name, values in row.items()}
+        for row in run.rows
+    ]
+    held_out = commands.write_records(run.folder / "held_out", rows)
+    (run.folder / "held_out.json").write_text('{"max_predictions_per_seq": 6}')
+    assert run("--do_train", "--do_eval", eval_file=held_out, num_train_steps=1).status == 0
+    expected = numpy_bert.pretraining_evaluation(run.output / f"{PREFIX}1", run.rows, 2, 8)
+    assert numbers(run.results) == pytest.approx(expected, abs=1e-5)
+
+
 def test_the_masked_lm_learned_alone(run):
     """The numbers are those of the masked LM; the pooler and the next sentence's head stay as they start."""
     outcome = run("--do_train", "--do_eval", num_train_steps=20, next_sentence=False)
