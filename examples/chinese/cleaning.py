@@ -13,7 +13,8 @@ from bert.pretraining_data.reading import split_sentences
 SHORT = 10  # letters: below this, sentences repeat by chance ("谢谢。"), and only equal ones are the same
 LONG = 20  # letters in a row that two texts do not share by chance
 
-_MARKUP = re.compile(r"<[/!]?[a-zA-Z][^<>]*>|<!--.*?-->")
+_ATTRIBUTE = r"""\s+[\w:-]+(?:=(?:"[^"]*"|'[^']*'|[^\s<>"']+))?"""
+_MARKUP = re.compile(rf"</?[a-zA-Z]\w*(?:{_ATTRIBUTE})*\s*/?>|<!--.*?-->", re.ASCII)  # not "a<b 和 c>d"
 _ADDRESSES = re.compile(r"(?:https?://|www\.)[\w./?=&%#:~+-]+|[\w.+-]+@[\w-]+\.[\w.]+", re.ASCII)
 _REPEATED = re.compile(r"([^\w\s])\1{3,}")  # ！！！！！！
 _CONTROLS = "\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\ufeff"

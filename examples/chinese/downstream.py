@@ -101,8 +101,7 @@ def fine_tune(settings: Settings, cell: Cell, work_dir: pathlib.Path) -> dict[st
     if status:
         last = (log.read_text(encoding="utf-8").strip() or "ended without a word").splitlines()[-1]
         raise InputError(f"{log}: {last}")
-    report = files.read_json(str(output / task.report))
-    measured = {name: float(report[name]) for name in task.measures}
+    measured = task.measured(output)
     shutil.rmtree(output)  # the weights of every cell together would fill a disk
     print(", ".join(f"{name} {value:.4f}" for name, value in measured.items()), flush=True)
     return {**measured, "seconds": time.monotonic() - start}

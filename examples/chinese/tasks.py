@@ -5,6 +5,8 @@ import pathlib
 import random
 from collections.abc import Mapping
 
+from bert import files
+
 DRAW_SEED = 12345
 
 
@@ -15,7 +17,7 @@ class Task:
     Attributes:
       folder: where the files lie, empty where a flag says it.
       flag: that flag.
-      measures: keys of `report`, a file in the output folder.
+      measures: keys of `report`, a file in the output folder, or of its entry `part`.
       unit: what a row ends with in the training file.
       header: whether the training file begins with a line that is no row.
     """
@@ -28,8 +30,15 @@ class Task:
     folder: str = ""
     flag: str = ""
     report: str = "eval_report.json"
+    part: str = ""
     unit: str = "\n"
     header: bool = False
+
+    def measured(self, output_dir: pathlib.Path) -> dict[str, float]:
+        """The measures of a run that has finished."""
+        report = files.read_json(str(output_dir / self.report))
+        values = report[self.part] if self.part else report
+        return {name: float(values[name]) for name in self.measures}
 
     def drawn(self, path: pathlib.Path, count: int) -> str:
         """So many rows of a training file, or all if it has fewer, drawn by chance, in the order of the file."""
@@ -83,6 +92,7 @@ TASKS = {
             ("precision", "recall", "f1"),
             flag="names_dir",
             report="test_report.json",
+            part="micro",
             unit="\n\n",
         ),
         Task(
