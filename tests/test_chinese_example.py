@@ -244,6 +244,7 @@ def test_run_sh_in_miniature(packages, tmp_path, no_processes, capsys):
         "CHINESE_MOST_STEPS": "10",
         "CHINESE_BATCH_SIZE": "8",
         "CHINESE_TASKS": "names",
+        "CHINESE_HELD_OUT_EVERY": "5",
     }
     pytest.importorskip("jieba")
     pytest.importorskip("tokenizers")

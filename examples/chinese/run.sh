@@ -39,9 +39,13 @@ step() {
   "$@"
 }
 
-# A stage of pre-training: its name, the length of its rows, the tenths of the minutes it takes, and further flags.
+# A fifth of the minutes is for the second stage, but two of them it needs to start and to learn something.
+LONG_MINUTES=$(awk -v all="$MINUTES" 'BEGIN {print all >= 10 ? all / 5 : all >= 4 ? 2 : all / 2}')
+SHORT_MINUTES=$(awk -v all="$MINUTES" -v long="$LONG_MINUTES" 'BEGIN {print all - long}')
+
+# A stage of pre-training: its name, the length of its rows, its minutes, and further flags.
 pretrain() {
-  local name=$1 length=$2 tenths=$3
+  local name=$1 length=$2 minutes=$3
   shift 3
   step "$OUTPUT/$name/eval_results.txt" python -m bert run_pretraining \
     --input_file="$RECORDS/train-$length.tfrecord" \
@@ -51,7 +55,7 @@ pretrain() {
     --do_train=True \
     --do_eval=True \
     --dynamic_masking=True \
-    --train_minutes="$(awk "BEGIN {print $MINUTES * $tenths / 10}")" \
+    --train_minutes="$minutes" \
     --num_train_steps="$MOST_STEPS" \
     --num_warmup_steps=$((MOST_STEPS / 10)) \
     --learning_rate="$LEARNING_RATE" \
@@ -74,6 +78,7 @@ step "$OUTPUT/names/train.txt" python -m examples.chinese.names --packages="$PAC
 step "$TEXT/report.json" python -m examples.chinese.corpus \
   --packages="$PACKAGES" \
   --output_dir="$TEXT" \
+  --held_out_every="${CHINESE_HELD_OUT_EVERY:-50}" \
   --evaluation_files="$EVALUATION_FILES"
 
 step "$VOCABULARY" python -m bert build_vocabulary \
@@ -102,8 +107,8 @@ for length in 64 128; do
 done
 
 # Short rows are cheap, and most is learned from them; long ones teach the later positions.
-pretrain stage1 64 8
-pretrain stage2 128 2 --init_checkpoint="$OUTPUT/stage1"
+pretrain stage1 64 "$SHORT_MINUTES"
+pretrain stage2 128 "$LONG_MINUTES" --init_checkpoint="$OUTPUT/stage1"
 
 step "$OUTPUT/model/vocab.txt" python -m bert convert \
   --model_dir="$OUTPUT/stage2" \

@@ -17,7 +17,7 @@ class Task:
     Attributes:
       folder: where the files lie, empty where a flag says it.
       flag: that flag.
-      measures: keys of `report`, a file in the output folder, or of its entry `part`.
+      measures: keys of the entry `part` of `report`, a file in the output folder.
       unit: what a row ends with in the training file.
       header: whether the training file begins with a line that is no row.
     """
@@ -30,14 +30,13 @@ class Task:
     folder: str = ""
     flag: str = ""
     report: str = "eval_report.json"
-    part: str = ""
+    part: str = "measures"
     unit: str = "\n"
     header: bool = False
 
     def measured(self, output_dir: pathlib.Path) -> dict[str, float]:
         """The measures of a run that has finished."""
-        report = files.read_json(str(output_dir / self.report))
-        values = report[self.part] if self.part else report
+        values = files.read_json(str(output_dir / self.report))[self.part]
         return {name: float(values[name]) for name in self.measures}
 
     def drawn(self, path: pathlib.Path, count: int) -> str:
