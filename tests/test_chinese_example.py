@@ -1,5 +1,7 @@
 """examples/chinese: its texts and what is done to them, by hand, and run.sh in miniature."""
 
+import dataclasses
+import importlib
 import json
 import os
 import pathlib
@@ -217,15 +219,15 @@ def test_downstream_says_what_is_wrong(tmp_path, flags, expected):
     assert expected in outcome.error
 
 
-def run_script(folder: pathlib.Path, environment: dict[str, str]) -> list[list[str]]:
-    """The commands that run.sh gives Python, which a stand-in only writes down; none is run."""
+def run_script(folder: pathlib.Path, environment: dict[str, str], script: str = "run.sh") -> list[list[str]]:
+    """The commands that a script gives Python, which a stand-in only writes down; none is run."""
     stand_in, log = folder / "bin" / "python", folder / "commands.txt"
     stand_in.parent.mkdir(exist_ok=True)
     stand_in.write_text(f"#!/bin/sh\nprintf '%s\\n' python \"$@\" '' >> '{log}'\n")
     stand_in.chmod(0o755)
     log.write_text("")
     path = f"{stand_in.parent}:{os.environ['PATH']}"
-    argv = ["bash", str(EXAMPLE / "run.sh")]
+    argv = ["bash", str(EXAMPLE / script)]
     done = subprocess.run(argv, env={**os.environ, **environment, "PATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return [block.split("\n") for block in log.read_text(encoding="utf-8").split("\n\n") if block]
@@ -270,6 +272,50 @@ def test_run_sh_in_miniature(packages, tmp_path, no_processes, capsys):
     assert re.search(r"^\| stage2 \| 10 \| 0\.\d\d \| \d\.\d \| \d\.\d{3} \| \d\.\d{3} \|$", told[-1], re.MULTILINE)
     again = run_script(tmp_path, environment)
     assert [argv[2] for argv in again if argv[1] == "-m"] == ["examples.chinese.downstream", "examples.chinese.summary"]
+
+
+def test_texts_of_a_field_by_hand(tmp_path):
+    (tmp_path / "train.tsv").write_text(
+        "苹果发布新手机\tnews\n苹果发布新手机！\tnews\n今天下雨\tnews\n\tnews\n", encoding="utf-8"
+    )
+    (tmp_path / "dev.tsv").write_text("今天下雨。\tnews\n", encoding="utf-8")
+    flags = {"train_file": tmp_path / "train.tsv", "output_dir": tmp_path / "field"}
+    flags["evaluation_files"] = tmp_path / "dev.tsv"
+    outcome = commands.run("examples.chinese.field_text", **flags)
+    assert outcome.status == 0, outcome.stderr
+    texts_made = [(tmp_path / "field" / f"{name}.txt").read_text(encoding="utf-8") for name in ("train", "held_out")]
+    assert sorted(texts_made) == ["", "苹果发布新手机\n"]
+    assert "2 repeated or empty ones and 1 of the evaluation files are left out" in outcome.stdout
+    outcome = commands.run("examples.chinese.field_text", **flags, text_columns=3)
+    assert f"{tmp_path / 'train.tsv'}:1: 2 columns, expected at least 3" in outcome.error
+
+
+def test_words_of_a_field_by_hand(tmp_path):
+    (tmp_path / "text.txt").write_text("我买 iPhone 和 iphone，还有 vivo 12\n", encoding="utf-8")
+    for name, words in (("before", ["iph", "##one", "vivo"]), ("after", ["iphone", "viv"])):
+        (tmp_path / name).mkdir()
+        vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "我", "买", *words]
+        (tmp_path / name / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    models = f"before={tmp_path / 'before'},after={tmp_path / 'after'}"
+    outcome = commands.run("examples.chinese.field_words", input_file=tmp_path / "text.txt", models=models)
+    assert outcome.stdout.splitlines()[0] == "3 words that are not Chinese, 2 different ones"
+    # Before: iphone twice two pieces, vivo one: 5 / 3. After: iphone twice one, vivo [UNK], which counts as one piece.
+    assert outcome.stdout.splitlines()[-2:] == ["| before | 0.333 | 0.000 | 1.67 |", "| after | 0.667 | 0.333 | 1.00 |"]
+
+
+def test_field_sh_gives_flags_that_exist(tmp_path):
+    """And in this order; that it trains is a matter of its commands, which have tests of their own."""
+    environment = {"TNEWS_DIR": "tnews", "FIELD_OUTPUT": str(tmp_path / "field")}
+    steps = run_script(tmp_path, environment, "field.sh")
+    modules = [argv[3] if argv[2] == "bert" else argv[2].removeprefix("examples.chinese.") for argv in steps]
+    assert modules == [
+        *("field_text", "add_words", "field_words", "create_pretraining_data", "create_pretraining_data"),
+        *("run_pretraining", "run_pretraining", "convert", "downstream"),
+    ]
+    for argv, module in zip(steps, modules, strict=True):
+        name = f"bert.commands.{module}" if argv[2] == "bert" else f"examples.chinese.{module}"
+        known = {field.name for field in dataclasses.fields(importlib.import_module(name).Settings)}
+        assert {flag[2:].split("=")[0] for flag in argv if flag.startswith("--")} <= known
 
 
 @pytest.mark.slow

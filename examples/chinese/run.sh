@@ -26,22 +26,11 @@ TEXT=$OUTPUT/text
 RECORDS=$OUTPUT/records
 VOCABULARY=$OUTPUT/vocab.txt
 
-# Shows a command as it would be typed and runs it, unless the file that it makes is there.
-step() {
-  local made=$1
-  shift
-  if [ -e "$made" ]; then
-    printf '\n%s is there already.\n' "$made"
-    return
-  fi
-  printf '\n$ %s' "$*" | sed 's/ --/ \\\n    --/g'
-  printf '\n'
-  "$@"
-}
+. examples/chinese/step.sh
 
 # A fifth of the minutes is for the second stage, but two of them it needs to start and to learn something.
-LONG_MINUTES=$(awk -v all="$MINUTES" 'BEGIN {print all >= 10 ? all / 5 : all >= 4 ? 2 : all / 2}')
-SHORT_MINUTES=$(awk -v all="$MINUTES" -v long="$LONG_MINUTES" 'BEGIN {print all - long}')
+LONG_MINUTES=$(awk -v all="$MINUTES" 'BEGIN {print (all >= 10 ? all / 5 : all >= 4 ? 2 : all / 2)}')
+SHORT_MINUTES=$(awk -v all="$MINUTES" -v rest="$LONG_MINUTES" 'BEGIN {print all - rest}')
 
 # A stage of pre-training: its name, the length of its rows, its minutes, and further flags.
 pretrain() {
