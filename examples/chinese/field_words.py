@@ -8,6 +8,7 @@ how many pieces one is split.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -64,7 +65,7 @@ def main(settings: Settings) -> None:
     for name, folder in settings.folders().items():
         vocabulary = Vocabulary.from_file(f"{folder}/vocab.txt")
         ids, splits = Tokenizer(vocabulary, settings.do_lower_case).encode(list(counts))
-        unknown = [vocabulary.unk_id in ids[start:end] for start, end in zip(splits[:-1], splits[1:], strict=True)]
+        unknown = [vocabulary.unk_id in ids[start:end] for start, end in itertools.pairwise(splits)]
         whole, missing, pieces = shares(list(np.diff(splits)), unknown, list(counts.values()))
         print(f"| {name} | {whole:.3f} | {missing:.3f} | {pieces:.2f} |")
 
