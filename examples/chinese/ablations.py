@@ -60,7 +60,7 @@ class Settings:
     minutes: float = option(10.0, "Minutes of each way; 0: num_train_steps instead, which spares ways a busy machine.")
     num_train_steps: int = option(100000, "Most steps of each way.")
     eval_every_steps: int = option(500, "Steps from one evaluation to the next.")
-    learning_rate: float = option(1e-3, "Peak learning rate.")
+    learning_rate: float = option(5e-4, "Peak learning rate.")
     train_batch_size: int = option(32, "Rows of a step.")
     max_seq_length: int = option(64, "Length of the rows, as in the names of the records.")
 

@@ -69,7 +69,7 @@ step "$OUTPUT/pretraining/eval_results.txt" "${PRETRAIN[@]}" \
   --train_minutes="$MINUTES" \
   --num_train_steps="$MOST_STEPS" \
   --num_warmup_steps=$((MOST_STEPS / 10)) \
-  --learning_rate=5e-4 \
+  --learning_rate=2e-4 \
   --train_batch_size=32
 
 step "$OUTPUT/model/vocab.txt" python -m bert convert \

@@ -14,7 +14,7 @@ CONFIG=${CHINESE_CONFIG:-examples/chinese/bert_config.json}
 VOCAB_SIZE=${CHINESE_VOCAB_SIZE:-8000}              # as in the config
 MOST_STEPS=${CHINESE_MOST_STEPS:-100000}            # of a stage, should more of them fit into its minutes
 BATCH_SIZE=${CHINESE_BATCH_SIZE:-32}
-LEARNING_RATE=${CHINESE_LEARNING_RATE:-1e-3}
+LEARNING_RATE=${CHINESE_LEARNING_RATE:-5e-4}
 TASKS=${CHINESE_TASKS:-intents,pairs,names${AFQMC_DIR:+,afqmc}${TNEWS_DIR:+,tnews}}
 SEEDS=${CHINESE_SEEDS:-1}
 
