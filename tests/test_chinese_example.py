@@ -238,7 +238,7 @@ def test_run_sh_in_miniature(packages, tmp_path, no_processes, capsys):
     """The commands of the script one after the other, and then again: whatever is there is not made a second time."""
     output = tmp_path / "output"
     environment = {
-        "CHINESE_MINUTES": "5",
+        "CHINESE_MINUTES": "15",
         "CHINESE_OUTPUT": str(output),
         "CHINESE_PACKAGES": str(packages),
         "CHINESE_CONFIG": commands.write_config(tmp_path, **SIZES),
