@@ -1,6 +1,7 @@
-"""Pre-training from records: masked LM and next sentence (section 3.1)."""
+"""Pre-training from records: masked LM and, unless it is left out, next sentence (section 3.1)."""
 
 import dataclasses
+import functools
 import logging
 
 from bert import files, records, reporting, sidecar
@@ -27,19 +28,24 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
     strategy = run.open_devices(settings, settings.distribution)
     config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     record_set = open_records(options, config, settings.max_seq_length)
-    vocabulary = check_vocabulary(record_set.paths, config)
+    held_out = record_set
+    if options.eval_file and settings.do_eval:
+        held_out = open_records(options, config, settings.max_seq_length, "eval_file")
+    vocabulary = check_vocabulary((*record_set.paths, *held_out.paths), config)
     masking = None
     if options.dynamic_masking:
         record_set, masking = masked_anew(record_set, settings.seed)
     logger.info("  %d records", record_set.count)
     for line in record_set.statistics():
         logger.info("  %s", line)
-    identity = {"command": "run_pretraining", "config": config.to_dict(), **vocabulary}
+    told = {"next_sentence": options.next_sentence, **vocabulary}
+    identity = {"command": "run_pretraining", "config": config.to_dict(), **told}
     schedule = Schedule(options.num_train_steps, options.num_warmup_steps) if settings.do_train else None
     if budget:
         schedule = budget.stored_schedule(options.num_train_steps) or schedule
-    with run.opened(settings, strategy, lambda: PretrainingModel(config), identity, schedule) as trainer:
-        evaluation = Evaluation(record_set, settings.eval_batch_size, options.max_eval_steps)
+    build_model = functools.partial(PretrainingModel, config, options.next_sentence)
+    with run.opened(settings, strategy, build_model, identity, schedule) as trainer:
+        evaluation = Evaluation(held_out, settings.eval_batch_size, options.max_eval_steps)
         if budget and schedule:
             batches = run.batches_to_train(trainer, settings, record_set, masking)
             with record_set.faults_named():
@@ -54,15 +60,23 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
             budget.log("At the end")
 
 
-def open_records(options: PretrainingOptions, config: BertConfig, max_seq_length: int) -> RecordSet:
-    """The records of `input_file`, the first of each file checked."""
-    logger.info("*** Input files ***")
-    paths = sidecar.without_side_cars(files.expand(options.input_file, "input_file"))
+def open_records(
+    options: PretrainingOptions, config: BertConfig, max_seq_length: int, name: str = "input_file"
+) -> RecordSet:
+    """The records of `input_file`, or of the option named, the first of each file checked."""
+    logger.info("*** Input files ***" if name == "input_file" else "*** Evaluation files ***")
+    paths = sidecar.without_side_cars(files.expand(getattr(options, name), name))
     for path in paths:
         logger.info("  %s", path)
+    room = options.max_predictions_per_seq
+    if name == "eval_file":  # which may hide another share than the training, or none could be compared
+        stored = (sidecar.read(path) or {} for path in paths)
+        room = next(
+            (values["max_predictions_per_seq"] for values in stored if "max_predictions_per_seq" in values), room
+        )
     sizes = {
         "S": max_seq_length,
-        "P": options.max_predictions_per_seq,
+        "P": room,
         "V": config.vocab_size,
         "T": config.type_vocab_size,
     }

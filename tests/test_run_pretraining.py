@@ -111,6 +111,49 @@ def test_max_eval_steps_caps_the_evaluation(trained):
     assert numbers(trained.results) == pytest.approx(expected, abs=1e-5)
 
 
+def test_held_out_records_are_evaluated_and_not_trained_on(run):
+    """Beside the same training without them: the weights are the same bits, the numbers those of the other records."""
+    held_out = commands.write_records(run.folder / "held_out", run.rows[60:])
+    training = commands.write_records(run.folder / "training", run.rows[:60])
+    flags = {"input_file": training, "num_train_steps": 2}
+    outcome = run("--do_train", "--do_eval", eval_file=held_out, **flags)
+    assert outcome.status == 0, outcome.stderr
+    assert f"*** Evaluation files ***\n  {held_out}\n" in outcome.stderr
+    expected = numpy_bert.pretraining_evaluation(run.output / f"{PREFIX}2", run.rows[60:], 2, 8)
+    assert numbers(run.results) == pytest.approx(expected, abs=1e-5)
+    run("--do_train", output_dir=run.folder / "alone", **flags)
+    ours, alone = (numpy_bert.read_variables(folder / f"{PREFIX}2") for folder in (run.output, run.folder / "alone"))
+    assert {name for name in ours if not np.array_equal(ours[name], alone[name])} == set()
+
+
+def test_held_out_records_may_hide_another_share(run):
+    rows = [
+        {name: [*values, 0] if name.startswith("masked") else values for name, values in row.items()}
+        for row in run.rows
+    ]
+    held_out = commands.write_records(run.folder / "held_out", rows)
+    (run.folder / "held_out.json").write_text('{"max_predictions_per_seq": 6}')
+    assert run("--do_train", "--do_eval", eval_file=held_out, num_train_steps=1).status == 0
+    expected = numpy_bert.pretraining_evaluation(run.output / f"{PREFIX}1", run.rows, 2, 8)
+    assert numbers(run.results) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_masked_lm_learned_alone(run):
+    """The numbers are those of the masked LM; the pooler and the next sentence's head stay as they start."""
+    outcome = run("--do_train", "--do_eval", num_train_steps=20, next_sentence=False)
+    assert outcome.status == 0, outcome.stderr
+    assert list(run.results) == [name for name in KEYS if "next_sentence" not in name]
+    expected = numpy_bert.pretraining_evaluation(run.output / f"{PREFIX}20", run.rows, 2, 8)
+    assert float(run.results["masked_lm_loss"]) == pytest.approx(expected["masked_lm_loss"], abs=1e-5)
+    assert [step["loss"] for step in run.steps] == [step["masked_lm_loss"] for step in run.steps]
+    assert run.steps[-1]["masked_lm_loss"] < run.steps[0]["masked_lm_loss"] - 1
+    names = numpy_bert.read_variables(run.output / f"{PREFIX}20")
+    still = [name for name in names if name.endswith(("pooler/dense/bias", "seq_relationship/output_bias"))]
+    assert len(still) == 2
+    assert all(not names[name].any() for name in still)  # a bias starts at 0
+    assert "its next_sentence is false, this run's is true" in run("--do_train", num_train_steps=21).error
+
+
 def test_the_same_command_again_has_nothing_to_do_and_more_steps_go_on(run):
     assert run("--do_train", num_train_steps=4).status == 0
     before = commands.listing(run.output)

@@ -134,7 +134,10 @@ class HeadedModel(keras.Model):
         """The loss terms, in nats or squared units; `loss` is their sum."""
         raise NotImplementedError
 
-    declared_measures: tuple[Measure, ...] = ()
+    @property
+    def declared_measures(self) -> tuple[Measure, ...]:
+        """What is only looked at."""
+        return ()
 
     @property
     def reported(self) -> tuple[Measure, ...]:

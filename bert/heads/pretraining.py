@@ -63,17 +63,22 @@ class PretrainingHeads(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="bert")
 class PretrainingModel(HeadedModel):
-    """Masked LM and next sentence (section 3.1): batch features of `records.PRETRAINING` plus `is_real_example` [B]."""
+    """Masked LM and next sentence (section 3.1): batch features of `records.PRETRAINING` plus `is_real_example` [B].
 
-    declared_measures = (
-        Measure("masked_lm_accuracy", short="mlm_acc"),
-        Measure("next_sentence_accuracy", short="nsp_acc"),
-    )
+    Without `next_sentence` the masked LM is learned alone (RoBERTa, section 4.2). The pooler and the second head are
+    there, and stay as they start.
+    """
 
-    def __init__(self, config: BertConfig | dict, **kwargs: Any) -> None:
+    def __init__(self, config: BertConfig | dict, next_sentence: bool = True, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
+        self.next_sentence = next_sentence
         self.heads = PretrainingHeads(self.config, name="cls")
         self.build()
+        # Saved, but nothing reads them: no gradient, no slots, as in a head that reads no pooled output.
+        self.bert.pooler.trainable = self.heads.next_sentence.trainable = next_sentence
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "next_sentence": self.next_sentence}
 
     def build_head(self) -> None:
         self.heads.build()
@@ -93,26 +98,38 @@ class PretrainingModel(HeadedModel):
     @property
     def declared_losses(self) -> tuple[Measure, ...]:
         masked_lm = loss("masked_lm_loss", math.log(self.config.vocab_size), short="mlm")
-        return masked_lm, loss("next_sentence_loss", math.log(2), short="nsp")
+        return (masked_lm, loss("next_sentence_loss", math.log(2), short="nsp")) if self.next_sentence else (masked_lm,)
+
+    @property
+    def declared_measures(self) -> tuple[Measure, ...]:
+        accuracy = Measure("masked_lm_accuracy", short="mlm_acc")
+        return (accuracy, Measure("next_sentence_accuracy", short="nsp_acc")) if self.next_sentence else (accuracy,)
+
+    @property
+    def reported(self) -> tuple[Measure, ...]:
+        """The masked LM loss by its name, with next sentence or without."""
+        return (*self.declared_losses, *self.declared_measures)
 
     def loss_weights(self, batch: Tensors) -> dict[str, tf.Tensor]:
         return {**super().loss_weights(batch), "masked_lm_loss": tf.reduce_sum(self._targets(batch)[1])}
 
     def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         ids, weights, next_sentence, real = self._targets(batch)
-        return {
-            # 1e-5, or a batch without masked positions would divide by 0; with another, losses are not the original's
-            # (docs/parity.md 9).
-            "masked_lm_loss": weighted(cross_entropy(outputs["masked_lm_logits"], ids), weights, epsilon=1e-5),
-            "next_sentence_loss": weighted(cross_entropy(outputs["next_sentence_logits"], next_sentence), real),
-        }
+        # 1e-5, or a batch without masked positions would divide by 0; with another, losses are not the original's
+        # (docs/parity.md 9).
+        terms = {"masked_lm_loss": weighted(cross_entropy(outputs["masked_lm_logits"], ids), weights, epsilon=1e-5)}
+        if self.next_sentence:
+            losses = cross_entropy(outputs["next_sentence_logits"], next_sentence)
+            terms["next_sentence_loss"] = weighted(losses, real)
+        return terms
 
     def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         ids, weights, next_sentence, real = self._targets(batch)
-        return {
-            "masked_lm_accuracy": weighted(correct(outputs["masked_lm_logits"], ids), weights),
-            "next_sentence_accuracy": weighted(correct(outputs["next_sentence_logits"], next_sentence), real),
-        }
+        measures = {"masked_lm_accuracy": weighted(correct(outputs["masked_lm_logits"], ids), weights)}
+        if self.next_sentence:
+            hits = correct(outputs["next_sentence_logits"], next_sentence)
+            measures["next_sentence_accuracy"] = weighted(hits, real)
+        return measures
 
     def _targets(self, batch: Tensors) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         real = batch["is_real_example"]  # [B]

@@ -1,0 +1,196 @@
+"""Pre-trains the same model in several ways, as long each, and draws what the held-out text says against tokens seen.
+
+    python -m examples.chinese.ablations --output_dir=ablations --records_dir=chinese_output/records \\
+        --text_dir=chinese_output/text --vocab_file=chinese_output/vocab.txt --minutes=10
+
+Every way is judged by the same records, of which 15% is hidden. A way that is finished is not trained again. The
+numbers go to ablations.json, the picture to ablations.png (needs matplotlib).
+"""
+
+import dataclasses
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+
+from bert import cli, files
+from bert.config import BertConfig
+from bert.errors import InputError
+from bert.flags import check_positive
+from bert.options import option, required
+
+MEASURES = ("masked_lm_loss", "masked_lm_accuracy")
+COMMON = {
+    "do_train": True,
+    "do_eval": True,
+    "dynamic_masking": True,
+    "eval_batch_size": 32,
+    "best_metric": "masked_lm_loss",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """How it differs from the usual: rates of the config, share of hidden pieces, flags of run_pretraining."""
+
+    title: str
+    dropout: float = 0.1
+    masked_lm_prob: float = 0.15
+    flags: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+
+WAYS = {
+    "usual": Way("dropout 0.1, 15% hidden, next sentence"),
+    "dropout-0": Way("dropout 0", dropout=0.0),
+    "masking-25": Way("25% hidden", masked_lm_prob=0.25),
+    "masked-lm-alone": Way("without next sentence", flags={"next_sentence": False}),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    output_dir: str = required("Folder for the runs, ablations.json and ablations.png.")
+    records_dir: str = required("Folder of run.sh with train-64.tfrecord and held_out-64.tfrecord.")
+    text_dir: str = required("Folder of run.sh with train.txt, for records that hide another share.")
+    vocab_file: str = required("The vocabulary of the records.")
+    bert_config_file: str = option("examples/chinese/bert_config.json", "Sizes of the model.")
+    ways: str = option(",".join(WAYS), "Which ways to train: all or some of these.")
+    minutes: float = option(10.0, "Minutes of each way; 0: num_train_steps instead, which spares ways a busy machine.")
+    num_train_steps: int = option(100000, "Most steps of each way.")
+    eval_every_steps: int = option(500, "Steps from one evaluation to the next.")
+    learning_rate: float = option(5e-4, "Peak learning rate.")
+    train_batch_size: int = option(32, "Rows of a step.")
+    max_seq_length: int = option(64, "Length of the rows, as in the names of the records.")
+
+    def check(self) -> None:
+        check_positive(self, "num_train_steps", "eval_every_steps", "train_batch_size", "max_seq_length")
+        for name in self.ways.split(","):
+            if name not in WAYS:
+                raise InputError(f"--ways has '{name}', expected some of {','.join(WAYS)}")
+        if self.minutes < 0:
+            raise InputError(f"--minutes is {self.minutes}, expected 0 or more")
+
+
+def most_hidden(length: int, share: float) -> int:
+    """Room for hidden pieces in a row, as run.sh has it."""
+    return int(length * share) + 1
+
+
+def records(settings: Settings, way: Way) -> str:
+    """Training records of the way's share of hidden pieces, made if they are not there. The text and its order are
+    the same; only the masks, which training draws anew, follow another rule."""
+    length, share = settings.max_seq_length, way.masked_lm_prob
+    if share == WAYS["usual"].masked_lm_prob:
+        return f"{settings.records_dir}/train-{length}.tfrecord"
+    path = pathlib.Path(settings.output_dir, f"train-{length}-{share:.0%}.tfrecord".replace("%", ""))
+    if not path.exists():
+        flags = {
+            "input_file": f"{settings.text_dir}/train.txt",
+            "output_file": path,
+            "vocab_file": settings.vocab_file,
+            "do_whole_word_mask": True,
+            "segmenter": "jieba",
+            "write_word_starts": True,
+            "max_seq_length": length,
+            "max_predictions_per_seq": most_hidden(length, share),
+            "masked_lm_prob": share,
+            "dupe_factor": 1,
+        }
+        run_command("create_pretraining_data", flags, pathlib.Path(f"{path}.log"))
+    return str(path)
+
+
+def train(settings: Settings, name: str) -> None:
+    """Trains a way, or goes on where it was stopped. Raises InputError with the last line of the log if it fails."""
+    way, folder, length = WAYS[name], pathlib.Path(settings.output_dir, name), settings.max_seq_length
+    rates = {"hidden_dropout_prob": way.dropout, "attention_probs_dropout_prob": way.dropout}
+    config = dataclasses.replace(BertConfig.from_json_file(settings.bert_config_file), **rates)
+    files.write_text(f"{folder}.json", config.to_json())
+    flags = {
+        **COMMON,
+        "input_file": records(settings, way),
+        "eval_file": f"{settings.records_dir}/held_out-{length}.tfrecord",
+        "output_dir": folder,
+        "bert_config_file": f"{folder}.json",
+        "max_seq_length": length,
+        "max_predictions_per_seq": most_hidden(length, way.masked_lm_prob),
+        "eval_every_steps": settings.eval_every_steps,
+        "train_batch_size": settings.train_batch_size,
+        "learning_rate": settings.learning_rate,
+        "num_train_steps": settings.num_train_steps,
+        "num_warmup_steps": settings.num_train_steps // 10,
+        **({"train_minutes": settings.minutes} if settings.minutes else {}),
+        **way.flags,
+    }
+    run_command("run_pretraining", flags, pathlib.Path(f"{folder}.log"))
+
+
+def run_command(command: str, flags: Mapping[str, object], log: pathlib.Path) -> None:
+    """Shows a command as a user would type it and runs it; what it says goes to the log."""
+    argv = ["python", "-m", "bert", command, *(f"--{name}={value}" for name, value in flags.items())]
+    print("\n$ " + shlex.join(argv).replace(" --", " \\\n    --"), flush=True)
+    with open(log, "a", encoding="utf-8") as file:
+        status = subprocess.run([sys.executable, *argv[1:]], stdout=file, stderr=file).returncode
+    if status:
+        raise InputError(f"{log}: {(log.read_text(encoding='utf-8').strip() or 'no word').splitlines()[-1]}")
+
+
+def curve(folder: pathlib.Path) -> Iterator[dict[str, float]]:
+    """The evaluations of a run, each with the real tokens that training had seen."""
+    tokens, seen = [0.0], 0.0
+    for line in files.read_lines(str(folder / "metrics.jsonl")):
+        seen += json.loads(line)["tokens"]
+        tokens.append(seen)
+    for line in files.read_lines(str(folder / "evaluations.jsonl")):
+        values = json.loads(line)
+        yield {"step": values["step"], "tokens": tokens[values["step"]], **{name: values[name] for name in MEASURES}}
+
+
+def draw(curves: Mapping[str, list[dict[str, float]]], path: str) -> None:
+    """A panel for each measure, a line for each way."""
+    try:
+        import matplotlib
+    except ImportError:
+        print("No picture: matplotlib is not installed")
+        return
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, len(MEASURES), figsize=(5 * len(MEASURES), 3.6))
+    for name, points in curves.items():
+        for panel, measure in zip(panels, MEASURES, strict=True):
+            panel.plot([point["tokens"] / 1e6 for point in points], [point[measure] for point in points], label=name)
+    for panel, measure in zip(panels, MEASURES, strict=True):
+        panel.set_title(f"held-out {measure.replace('_', ' ')}")
+        panel.set_xlabel("million tokens seen")
+        panel.grid(alpha=0.3)
+    panels[0].legend(fontsize="small", framealpha=0.9)
+    figure.tight_layout()
+    with files.replaced(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
+    print(f"Wrote {path}")
+
+
+def main(settings: Settings) -> None:
+    output = pathlib.Path(settings.output_dir)
+    files.make_folder(str(output))
+    names = settings.ways.split(",")
+    for name in names:
+        if not (output / name / "eval_results.txt").exists():
+            train(settings, name)
+    curves = {name: list(curve(output / name)) for name in WAYS if (output / name / "eval_results.txt").exists()}
+    content = {name: {"title": WAYS[name].title, "curve": points} for name, points in curves.items()}
+    files.write_json(str(output / "ablations.json"), content)
+    print("\n| way | evaluated at step | million tokens | held-out masked LM loss | accuracy |")
+    print("|---|---:|---:|---:|---:|")
+    for name, points in curves.items():
+        last = points[-1]
+        numbers = f"{last['step']} | {last['tokens'] / 1e6:.2f} | {last[MEASURES[0]]:.3f} | {last[MEASURES[1]]:.3f}"
+        print(f"| {WAYS[name].title} | {numbers} |")
+    draw(curves, str(output / "ablations.png"))
+
+
+if __name__ == "__main__":
+    cli.run(Settings, main)
