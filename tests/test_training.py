@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -214,6 +215,39 @@ def test_early_stopping_and_what_a_second_start_does(tmp_path):
     again = commands.run("run_pretraining", **flags)
     assert again.status == 0
     assert len(losses(tmp_path / "run")) == steps
+
+
+def stop_in_first_step(folder) -> threading.Thread:
+    """Sends this process Ctrl-C while it compiles the first step of the run in `folder`."""
+
+    def send() -> None:
+        while not (folder / "output" / "metrics.jsonl").exists():
+            time.sleep(0.01)
+        time.sleep(0.2)  # the log is opened just before signals are caught
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
+def test_an_evaluation_that_a_signal_came_before_is_made_up_for(tmp_path):
+    changes = {"do_eval": True, "num_train_steps": 3, "eval_every_steps": 1, "save_checkpoints_steps": 1}
+    whole = trained(tmp_path / "whole", **changes)
+    flags = flags_of(tmp_path / "stopped", **changes)
+    thread = stop_in_first_step(tmp_path / "stopped")
+    outcome = commands.run("run_pretraining", **flags)
+    thread.join()
+    assert outcome.status == 130
+    assert "stopped: saved step 1 of 3 as" in outcome.stderr
+    output = tmp_path / "stopped" / "output"
+    # Killed, in effect, once more: between the evaluation that was missing and the checkpoint that knows of it.
+    entry = (tmp_path / "whole" / "output" / "evaluations.jsonl").read_text().splitlines()[0]
+    (output / "evaluations.jsonl").write_text(f"{entry}\n")
+    assert commands.run("run_pretraining", **flags).status == 0
+    assert_same_bits(whole, last_values(output))
+    evaluations = [path / "output" / "evaluations.jsonl" for path in (tmp_path / "whole", tmp_path / "stopped")]
+    assert evaluations[0].read_text() == evaluations[1].read_text()
 
 
 def test_an_unknown_metric_is_refused_with_the_names(tmp_path):

@@ -181,6 +181,14 @@ class Trainer:
             self.save(selection)
             logger.info("Stopping early at step %d: %s.", self.step, selection.reason)
 
+    def catch_up(self, plan: Plan, evaluate: Callable[[], Mapping[str, SupportsFloat]], selection: Selection) -> None:
+        """Evaluates at the step of the restored checkpoint, should that be missing: a request to stop saves at once,
+        before an evaluation that may take long."""
+        if self.step and plan.evaluates_at(self.step) and not selection.has(self.step):
+            self._select(evaluate(), selection)
+            self._saved_step = None
+            self.save(selection)
+
     def _select(self, results: Mapping[str, SupportsFloat], selection: Selection) -> None:
         if selection.add(self.step, results) and self.folder.is_chief:
             self.folder.best.save(self.step, _tensors(self.variables()))

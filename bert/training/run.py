@@ -259,6 +259,10 @@ def train(
     """
     every = settings.eval_every_steps if evaluation else 0
     selection = _selection(trainer, settings, evaluation) if evaluation and every else None
+    plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
+    values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
+    if selection and values:
+        trainer.catch_up(plan, values, selection)
     if trainer.step >= schedule.total_steps:
         logger.info(
             "%s is at step %d of %d: this run has finished, nothing to train. To train further, ask for more steps; "
@@ -270,8 +274,6 @@ def train(
     else:
         _log_training(trainer, settings, record_set, schedule)
         batches = batches_to_train(trainer, settings, record_set, rewrite)
-        plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
-        values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
         with record_set.faults_named():
             trainer.train(batches, plan, values, selection, record_set.describe)
         last = trainer.folder.checkpoints.latest()

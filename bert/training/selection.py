@@ -40,17 +40,26 @@ class Selection:
     ) -> None:
         self.folder, self.measure, self.patience = folder, measure, patience
         path, earlier = folder.own_file(EVALUATIONS_FILE), folder.file(EVALUATIONS_FILE)
-        kept = read_json_lines(earlier, start_step)
-        self.entries = [entry for entry, _ in kept]
-        self.checksum = zlib.crc32("".join(f"{line}\n" for _, line in kept).encode())
-        if expected_checksum not in (None, self.checksum):
+        # An evaluation of the very step may be newer than its checkpoint, which a request to stop had saved: it is made
+        # again.
+        for last_step in (start_step, start_step - 1):
+            kept = read_json_lines(earlier, last_step)
+            self.checksum = zlib.crc32("".join(f"{line}\n" for _, line in kept).encode())
+            if expected_checksum in (None, self.checksum):
+                break
+        else:
             raise InputError(
                 f"{earlier}: not as it was when the checkpoint of step {start_step} was saved, so the best checkpoint "
                 "cannot be told; put the file back, or train anew in another folder"
             )
+        self.entries = [entry for entry, _ in kept]
         for entry in self.entries:
             files.checked(entry, {measure.name: float}, f"{earlier}: step {entry['step']}")
-        self.lines = JsonLines(path, start_step, earlier=earlier)
+        self.lines = JsonLines(path, last_step, earlier=earlier)
+
+    def has(self, step: int) -> bool:
+        """Whether there is an evaluation of the step."""
+        return any(entry["step"] == step for entry in self.entries)
 
     def add(self, step: int, results: Mapping[str, SupportsFloat]) -> bool:
         """Takes up an evaluation, which must have the measure; True if it is the best so far."""
