@@ -13,10 +13,18 @@ from bert.config import BASELINES, ENCODERS, BertConfig
 from bert.encoders import word_vectors as files_of_vectors
 from bert.encoders.average import AverageEncoder
 from bert.encoders.base import Baseline
+from bert.encoders.dssm import DSSMEncoder
+from bert.encoders.recurrent import GRUEncoder, LSTMEncoder
 from bert.modeling import BertModel
 from bert.tokenization import Vocabulary
 
-_ENCODERS = {"bert": BertModel, "average": AverageEncoder}
+_ENCODERS = {
+    "bert": BertModel,
+    "dssm": DSSMEncoder,
+    "lstm": LSTMEncoder,
+    "gru": GRUEncoder,
+    "average": AverageEncoder,
+}
 
 WITH_WORDS = tuple(name for name in ENCODERS if name != "dssm")  # their vectors tell one position from another
 WITH_TIED_EMBEDDINGS = ("bert",)  # whose word embeddings are the output matrix of the masked LM
