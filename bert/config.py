@@ -109,6 +109,11 @@ class BertConfig:
                 f"its largest sizes: {shown}"
             )
 
+    def check_is_bert(self, where: str) -> None:
+        """Raises InputError, naming `where` it was found, for a model that is one of the baselines."""
+        if self.encoder != "bert":
+            raise InputError(f"{where}: the encoder is '{self.encoder}', expected a BERT: this is done with no other")
+
     @property
     def layer_count(self) -> int:
         """Layers that give a vector for each position."""

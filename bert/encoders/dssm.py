@@ -20,7 +20,7 @@ import tensorflow as tf
 from bert.config import BertConfig
 from bert.encoders.base import Baseline, encoded, segment_masks
 from bert.modeling import Dense, Dropout, Shape
-from bert.unicode_ranges import CHINESE
+from bert.unicode_ranges import is_chinese
 
 FEATURES = 24  # of a piece, at most; the longest words of Google's vocabularies have fewer
 SMOOTHING = 10.0  # what a cosine is multiplied by before a softmax, as in the program the authors gave out
@@ -33,12 +33,6 @@ def features_of(piece: str) -> list[str]:
         return [piece] if piece == "[UNK]" else []
     word = piece.removeprefix("##") + "#" if piece.startswith("##") and len(piece) > 2 else f"#{piece}#"
     return [word[start : start + 3] for start in range(max(1, len(word) - 2))]
-
-
-def _chinese(letters: str) -> int:
-    """The code point of a Chinese character, 0 for anything else."""
-    code = ord(letters) if len(letters) == 1 else 0
-    return code if any(first <= code <= last for first, last in CHINESE) else 0
 
 
 class WordHashing(keras.layers.Layer):
@@ -61,7 +55,8 @@ class WordHashing(keras.layers.Layer):
         for index, piece in enumerate(tokens):
             found = [self._bucket(zlib.crc32(feature.encode())) for feature in features_of(piece)[:FEATURES]]
             trigrams[index, : len(found)] = found
-            characters[index] = _chinese(piece.removeprefix("##"))
+            letters = piece.removeprefix("##")
+            characters[index] = ord(letters) if len(letters) == 1 and is_chinese(letters) else 0
         self.trigrams.assign(trigrams)
         self.characters.assign(characters)
 
