@@ -3,6 +3,8 @@ refused."""
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import tensorflow as tf
 import bert
 from bert.config import BASELINES
 from tests import commands, numpy_bert, trained
+from tests.test_distribution import TWO_CPUS
 
 SIZES = {"hidden_size": 8, "num_hidden_layers": 2, "embedding_size": 6, "intermediate_size": 12, "hash_buckets": 300}
 
@@ -100,6 +103,28 @@ def test_a_resumed_run_ends_with_the_same_bits(runs, tmp_path, encoder):
     assert "Going on from" in outcome.stderr
     whole, parts = (numpy_bert.read_variables(folder / "model.ckpt-10") for folder in (output, again))
     assert all(np.array_equal(whole[name], parts[name]) for name in parts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ["lstm", "dssm"])
+def test_two_devices_give_the_losses_of_one(pairs, tmp_path, encoder):
+    """With batches of several lengths, and so sparse gradients of several sizes."""
+    flags = flags_of(tmp_path / encoder, pairs, encoder, do_train=True, num_train_epochs=1, learning_rate=1e-3)
+    two = {**flags, "output_dir": tmp_path / "two", "distribution": "mirrored"}
+    program = (
+        f"{TWO_CPUS}\nimport sys, run_classifier\nfrom bert import cli\n"
+        "cli.run(run_classifier.Settings, run_classifier.main, ['run_classifier.py', *sys.argv[1:]])"
+    )
+    arguments = [f"--{name}={value}" for name, value in two.items()]
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, cwd=commands.TESTS.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "2 replica(s) on CPU" in done.stderr
+    assert commands.run("run_classifier", **flags).status == 0
+    lines = [(folder / "metrics.jsonl").read_text().splitlines() for folder in (tmp_path / "two", flags["output_dir"])]
+    found, expected = ([json.loads(line)["loss"] for line in own] for own in lines)
+    assert found == pytest.approx(expected, rel=0.1)  # replicas draw dropout of their own
+    assert len(found) == 5
 
 
 @pytest.mark.parametrize("encoder", ["dssm", "gru"])
