@@ -5,7 +5,6 @@ another length, vocabulary or casing are found at once. A record file without on
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 
 from bert import files
@@ -43,7 +42,7 @@ def read(record_path: str) -> dict | None:
     """The values of a record file's side-car, None if there is none. Raises InputError for one that is damaged
     or has values of other types than are written."""
     path = path_of(record_path)
-    if not files.exists(path) and not os.path.islink(path):  # a link that leads nowhere is no missing side-car
+    if not files.exists(path):
         return None
     return dict(files.checked(files.read_json(path), _SCHEMA, path))
 

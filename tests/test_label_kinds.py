@@ -163,3 +163,14 @@ def test_a_number_too_large_for_a_float_is_none():
     assert label_kinds.as_number(10**400) is None
     assert label_kinds.as_number("1e400") is None
     assert label_kinds.as_number(10**300) == 1e300
+
+
+def test_the_loss_of_what_is_predicted_without_logits():
+    """As the heads count it: cross entropy, the mean of the binary ones, the squared error."""
+    classes = np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)
+    assert label_kinds.CLASS.loss(np.array([[1], [0]]), classes) == pytest.approx(-np.log([0.75, 0.5]).mean())
+    assert label_kinds.MULTILABEL.loss(np.array([[0, 1], [1, 1]]), classes) == pytest.approx(
+        -np.log([0.75, 0.75, 0.5, 0.5]).mean()
+    )
+    assert label_kinds.REGRESSION.loss(np.array([[1.0], [3.0]]), np.array([[2.0], [3.5]])) == pytest.approx(1.25 / 2)
+    assert np.isfinite(label_kinds.CLASS.loss(np.array([[0]]), np.array([[0.0, 1.0]], np.float32)))

@@ -28,7 +28,7 @@ def remote(operation: str, path: str, *arguments: object, **options: object) -> 
 
 
 def exists(path: str) -> bool:
-    return remote("exists", path) if is_remote(path) else os.path.exists(path)
+    return remote("exists", path) if is_remote(path) else os.path.lexists(path)
 
 
 def is_folder(path: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bert import encoders
 from bert.config import BertConfig
 from bert.heads.base import HeadedModel, Mean, ProjectedClasses, Tensors, correct, cross_entropy, weighted
 from bert.measures import Measure, loss
@@ -69,13 +70,15 @@ class PretrainingModel(HeadedModel):
     there, and stay as they start.
     """
 
+    stands_on = encoders.WITH_TIED_EMBEDDINGS
+
     def __init__(self, config: BertConfig | dict, next_sentence: bool = True, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
         self.next_sentence = next_sentence
         self.heads = PretrainingHeads(self.config, name="cls")
         self.build()
         # Saved, but nothing reads them: no gradient, no slots, as in a head that reads no pooled output.
-        self.bert.pooler.trainable = self.heads.next_sentence.trainable = next_sentence
+        self.encoder.pooler.trainable = self.heads.next_sentence.trainable = next_sentence
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "next_sentence": self.next_sentence}
@@ -91,7 +94,7 @@ class PretrainingModel(HeadedModel):
         encoded = self.encode(batch, positions=positions, seed=seed)
         hidden = tf.reshape(encoded["sequence_output"][:, 1:], [-1, self.config.hidden_size])  # [B * P, H]
         return {
-            "masked_lm_logits": self.heads.masked_lm(hidden, self.bert.embeddings.word_embeddings),
+            "masked_lm_logits": self.heads.masked_lm(hidden, self.encoder.embeddings.word_embeddings),
             "next_sentence_logits": self.heads.next_sentence(encoded["pooled_output"]),
         }
 

@@ -78,7 +78,7 @@ def load(
     if do_lower_case is not None:
         stored = dataclasses.replace(stored, do_lower_case=do_lower_case)
     if vectors and not stored.is_onnx:
-        encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith("bert/")}
+        encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith(f"{stored.config.encoder}/")}
         stored = dataclasses.replace(stored, shapes=encoder, labels=None)
     cannot = stored_model.PRETRAINING if not vectors else stored.kind  # a graph of ONNX does one thing
     if stored.is_onnx and stored.kind == cannot != stored_model.ENCODER:

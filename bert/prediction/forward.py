@@ -79,10 +79,13 @@ class TensorFlowForward(Forward):
 
         self._graph = forward.get_concrete_function()
         self._network = network  # the graph does not keep the weights
+        # Operations follow one another; each uses all cores by itself, and none waits in a queue. That executor knows
+        # no loops, which recurrent encoders have.
+        has_loops = any(operation.type.endswith("While") for operation in self._graph.graph.get_operations())
+        self._executor = "" if has_loops else "SINGLE_THREADED_EXECUTOR"
 
     def run(self, batch: np.ndarray) -> Sequence[np.ndarray]:
-        # Operations follow one another here; each uses all cores by itself, and none waits in a queue.
-        with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+        with context.function_executor_type(self._executor):
             return [values.numpy() for values in self._graph(tf.constant(batch))]
 
 

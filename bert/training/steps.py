@@ -149,7 +149,11 @@ class Steps:
 
 def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
     context = tf.distribute.get_replica_context()
-    return value if context.num_replicas_in_sync == 1 else context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+    if context.num_replicas_in_sync == 1:
+        return value
+    # The gradient of a table, which is sparse, as the whole table: a collective has one shape in all steps, but the
+    # rows that a batch reads are as many as its positions.
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.convert_to_tensor(value))
 
 
 def _summed(pairs: Mapping[str, Mean]) -> dict[str, Mean]:
