@@ -7,6 +7,7 @@ weights of a Hugging Face folder may stand; `formats.weights` gives them Google'
 
 import contextlib
 import dataclasses
+import hashlib
 import logging
 import os
 import re
@@ -109,6 +110,15 @@ def each_value(prefix: str, names: Iterable[str]) -> Iterator[tuple[str, np.ndar
                 yield name, reader.get_tensor(name)
     except _READ_ERRORS as error:
         raise Damaged(f"{prefix}: damaged: {_first_line(error)}") from None
+
+
+def sha256(prefix: str, names: Iterable[str]) -> str:
+    """A hash of the named values, in the order given. Raises Damaged as `each_value` does."""
+    found = hashlib.sha256()
+    for name, value in each_value(prefix, names):
+        found.update(f"{name} {value.shape} {value.dtype}".encode())
+        found.update(np.ascontiguousarray(value).tobytes())
+    return found.hexdigest()
 
 
 def read_values(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:

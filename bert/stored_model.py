@@ -11,6 +11,7 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.formats import configs, huggingface, tokenizers, weights
 from bert.heads import HeadedModel
+from bert.retrieval import index
 from bert.tasks import label_kinds, labels_file
 from bert.tokenization import Vocabulary
 from bert.training.run_folder import RunFolder
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 GOOGLE_PREFIX = "bert_model.ckpt"
 CLASSIFICATION, TAGGING, QUESTION_ANSWERING = "classification", "tagging", "question answering"
-PRETRAINING, ENCODER = "pre-training", "encoder"
+PRETRAINING, ENCODER, RETRIEVAL = "pre-training", "encoder", "retrieval"
 
 # What a checkpoint is for is told by its head. Those of sequences and of tags have the same names.
 _HEADS = {"output_bias": CLASSIFICATION, "cls/squad/output_bias": QUESTION_ANSWERING}
@@ -32,6 +33,7 @@ _SPARED = {
     QUESTION_ANSWERING: ("bert/pooler/",),
     PRETRAINING: ("bert/pooler/", "cls/seq_relationship/"),
     ENCODER: ("bert/pooler/",),
+    RETRIEVAL: ("bert/pooler/",),
 }
 
 
@@ -43,6 +45,7 @@ class StoredModel:
       weights: a checkpoint prefix or a safetensors file.
       shapes: variable -> shape, the optimizer's left out.
       labels: the content of a labels.json, None where the model has no classes or numbers to tell.
+      index: the content of the index.json of a retrieval, None where there is no index.
       settings: the flags that it was last trained or judged with, by name; empty where a folder does not say.
     """
 
@@ -54,6 +57,7 @@ class StoredModel:
     do_lower_case: bool
     max_seq_length: int
     labels: dict | None = None
+    index: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -61,7 +65,23 @@ class StoredModel:
         """What it can do, by its head: one of the names above."""
         found = next((kind for name, kind in _HEADS.items() if name in self.shapes), ENCODER)
         is_tagger = self.labels is not None and self.labels.get("task") == huggingface.TAGGING
+        if found == ENCODER and self.index is not None:
+            return RETRIEVAL
         return TAGGING if found == CLASSIFICATION and is_tagger else found
+
+    def fingerprint(self, pooling: str, layer: int, max_seq_length: int) -> dict[str, Any]:
+        """What decides which vector a text has, name -> value: two vectors can be compared where all of it is equal."""
+        encoder = [name for name in self.shapes if name.startswith("bert/") and not name.startswith("bert/pooler/")]
+        return {
+            "weights_sha256": checkpoint.sha256(self.weights, sorted(encoder)),
+            "config": self.config.to_dict(),
+            "vocab_sha256": self.vocabulary.sha256,
+            "do_lower_case": self.do_lower_case,
+            "pooling": pooling,
+            "layer": layer,
+            "max_seq_length": max_seq_length,
+            "precision": "float32",  # whatever the training computed in
+        }
 
     @property
     def label_kind(self) -> label_kinds.LabelKind:
@@ -97,6 +117,7 @@ class StoredModel:
             QUESTION_ANSWERING: heads.SpanModel,
             PRETRAINING: heads.PretrainingModel,
             ENCODER: heads.EncoderModel,
+            RETRIEVAL: heads.EncoderModel,
         }
         return others[self.kind](self.config)
 
@@ -125,6 +146,7 @@ def read(folder: str, vocab_file: str | None = None) -> StoredModel:
         lower_case,
         settings.get("max_seq_length") or huggingface.read_max_seq_length(folder) or config.max_position_embeddings,
         labels_file.read(folder),
+        index.read_content(folder),
         settings,
     )
 

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from bert import stored_model
-from bert.prediction.vectors import PoolingOptions, pooled_vectors
+from bert.options.pooling import PoolingOptions
+from bert.prediction.vectors import pooled_vectors
 from tests import commands, export_folders
 from tests.test_exporting import export
 

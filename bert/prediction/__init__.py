@@ -5,7 +5,7 @@ rows            what a row may be, and what is said of one that is none
 options         how rows are read and answers chosen: as the folder says, unless asked otherwise
 forward         the model as a function of rows of any number and length
 lines           lines of text in, lines of answers out
-classification, questions, tagging, vectors, masks   a predictor for each kind of model
+classification, questions, tagging, vectors, masks, retrieval   a predictor for each kind of model
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ from bert.prediction.classification import (
 )
 from bert.prediction.masks import MaskPredictor, MasksPrediction, Word
 from bert.prediction.questions import Answer, AnswerPrediction, QuestionPredictor
+from bert.prediction.retrieval import FoundAnswer, RetrievalPrediction, RetrievalPredictor
 from bert.prediction.tagging import Entity, TagsPrediction, TagsPredictor
 from bert.prediction.vectors import VectorPrediction, VectorPredictor
 
@@ -30,6 +31,7 @@ __all__ = [
     "ClassPrediction",
     "ClassificationPredictor",
     "Entity",
+    "FoundAnswer",
     "LabelsPrediction",
     "MaskPredictor",
     "MasksPrediction",
@@ -37,6 +39,8 @@ __all__ = [
     "Prediction",
     "Predictor",
     "QuestionPredictor",
+    "RetrievalPrediction",
+    "RetrievalPredictor",
     "TagsPrediction",
     "TagsPredictor",
     "VectorPrediction",
@@ -47,7 +51,14 @@ __all__ = [
 
 _PREDICTORS: dict[str, type[Predictor]] = {
     kind.kind: kind
-    for kind in (ClassificationPredictor, QuestionPredictor, TagsPredictor, VectorPredictor, MaskPredictor)
+    for kind in (
+        ClassificationPredictor,
+        QuestionPredictor,
+        TagsPredictor,
+        VectorPredictor,
+        MaskPredictor,
+        RetrievalPredictor,
+    )
 }
 
 
@@ -77,5 +88,5 @@ def load(
         stored = dataclasses.replace(stored, do_lower_case=do_lower_case)
     if vectors:
         encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith("bert/")}
-        stored = dataclasses.replace(stored, shapes=encoder, labels=None)
+        stored = dataclasses.replace(stored, shapes=encoder, labels=None, index=None)
     return _PREDICTORS[stored.kind](stored, max_seq_length, options)
