@@ -22,6 +22,7 @@ from google.protobuf import text_format
 from tensorflow.python.training.checkpoint_state_pb2 import CheckpointState
 
 from bert import files
+from bert.config import BASELINES
 from bert.errors import InputError
 from bert.formats import weights
 
@@ -170,7 +171,8 @@ class LoadReport:
     @property
     def missing_encoder(self) -> str:
         """What is missing of the encoder, without its pooler, as a message says it; empty where nothing is."""
-        names = [name for name in self.missing if name.startswith(("bert/embeddings/", "bert/encoder/"))]
+        parts = ("bert/embeddings/", "bert/encoder/", *(f"{name}/" for name in BASELINES))
+        names = [name for name in self.missing if name.startswith(parts)]
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         return f"{len(names)} variables of the encoder: {', '.join(names[:8])}{more}" if names else ""
 

@@ -23,6 +23,7 @@ def convert(model: StoredModel, output_dir: str, to: str) -> None:
 
     Raises InputError where the folder exists already, or the kind has no place for the model.
     """
+    model.config.check_is_bert(model.folder)
     names = list(model.shapes)
     if to == formats.SENTENCE_TRANSFORMERS:
         heads = [name for name in names if not name.startswith("bert/")]

@@ -108,6 +108,9 @@ class TextFlags:
 class FineTuningFlags(EvaluationFlags, TextFlags):
     """What the commands share that learn from a training, a dev and a test set of texts."""
 
+    word_vectors: str | None = option(
+        None, "Text file of word2vec or GloVe from which the word embeddings of an lstm, gru or average start."
+    )
     do_predict: bool = option(False, "Predict the test set.")
     predict_batch_size: int = option(8, "Examples in one prediction batch.")
     num_train_epochs: float = option(3.0, "How often training sees every example.")
@@ -119,6 +122,10 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
             raise InputError("nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several")
         super().check()
         check_positive(self, "predict_batch_size")
+        if self.word_vectors and self.init_checkpoint:
+            raise InputError(
+                f"--word_vectors={self.word_vectors} and --init_checkpoint={self.init_checkpoint}: expected only one"
+            )
         check_case_matches_checkpoint(self.do_lower_case, self.init_checkpoint)
         tokenizers.check_lower_case(self.do_lower_case, self.vocab_file)
         if not 0 < self.num_train_epochs < float("inf"):

@@ -314,6 +314,15 @@ class BertModel(keras.layers.Layer):
         self.encoder = Encoder(self.config, name="encoder")
         self.pooler = Pooler(self.config, name="pooler")
 
+    @property
+    def recompute(self) -> bool:
+        """Whether a layer keeps only its input for the backward pass."""
+        return self.encoder.recompute
+
+    @recompute.setter
+    def recompute(self, value: bool) -> None:
+        self.encoder.recompute = value
+
     def build(self, input_shape: Shape | None = None) -> None:
         hidden_shape = (None, None, self.config.hidden_size)
         self.embeddings.build()

@@ -71,7 +71,8 @@ class StoredModel:
 
     def fingerprint(self, pooling: str, layer: int, max_seq_length: int) -> dict[str, Any]:
         """What decides which vector a text has, name -> value: two vectors can be compared where all of it is equal."""
-        encoder = [name for name in self.shapes if name.startswith("bert/") and not name.startswith("bert/pooler/")]
+        prefix = f"{self.config.encoder}/"
+        encoder = [name for name in self.shapes if name.startswith(prefix) and not name.startswith(f"{prefix}pooler/")]
         return {
             "weights_sha256": checkpoint.sha256(self.weights, sorted(encoder)),
             "config": self.config.to_dict(),

@@ -17,6 +17,11 @@ CHINESE = (
 )
 
 
+def is_chinese(character: str) -> bool:
+    """Whether the tokenizer sets a character apart as Chinese (docs/parity.md 7)."""
+    return any(first <= ord(character) <= last for first, last in CHINESE)
+
+
 def for_re(ranges: Ranges) -> str:
     """What stands between the brackets of a character class of Python's `re`."""
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)

@@ -42,7 +42,7 @@ def largest(found, expected) -> float:
 def forward_differences(folder: pathlib.Path) -> dict[str, float]:
     arrays = np.load(folder / "forward.npz")
     model, batch = pretraining_model(folder), batch_of(arrays, "in/")
-    encoded = model.bert(batch["input_ids"], batch["input_mask"], batch["segment_ids"])
+    encoded = model.encoder(batch["input_ids"], batch["input_mask"], batch["segment_ids"])
     outputs = model(batch)
     terms = model.loss_terms(batch, outputs)
     found = {

@@ -30,6 +30,7 @@ LAYERS = (
     ("bert.records",),
     ("bert.dynamic_masking", "bert.pretraining_data", "bert.tasks"),
     ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization", "bert.pooling"),
+    ("bert.encoders",),
     ("bert.distribution", "bert.heads"),
     ("bert.retrieval", "bert.training"),
     ("bert.features", "bert.finetuning", "bert.pretraining", "bert.stored_model"),

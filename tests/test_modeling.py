@@ -74,7 +74,7 @@ def test_paths_are_the_original_names(micro):
 
 
 def test_fewer_positions_are_the_same_rows(micro, batch):
-    bert = references.pretraining_model(micro).bert
+    bert = references.pretraining_model(micro).encoder
     inputs = batch["input_ids"], batch["input_mask"], batch["segment_ids"]
     positions = tf.constant([[0, 7, 3]] * 8)
     some, whole = bert(*inputs, positions=positions), bert(*inputs)
@@ -99,7 +99,7 @@ def test_padding_changes_nothing(micro):
 
 
 def test_a_row_with_everything_masked_is_finite(micro, batch):
-    bert = references.pretraining_model(micro).bert
+    bert = references.pretraining_model(micro).encoder
     output = bert(batch["input_ids"], tf.zeros_like(batch["input_mask"]), batch["segment_ids"])
     assert np.isfinite(output["sequence_output"]).all()
 

@@ -102,6 +102,7 @@ def predict(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings
     """Writes predictions.tsv, and judges them where the file says which answers are right."""
     assert settings.predict_file is not None
     queries = knowledge.read_queries(settings.predict_file, settings, needs_answers=False)
+    knowledge.check_known(queries, base, settings.predict_file)
     logger.info("***** Running prediction *****")
     logger.info("  Num queries = %d", len(queries))
     count = None if queries.answer_ids else settings.top_k
@@ -112,7 +113,8 @@ def predict(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings
     logger.info("%d of %d questions are answered.", sum(known), len(known))
     logger.info("Wrote the predictions to %s", path)
     if queries.answer_ids:
-        knowledge.check_known(queries, base, settings.predict_file)
+        if any(len(base.copies(text)) for text in queries.texts):  # which answer a question, and judge no model
+            found = list(_told(rankings(queries.texts, None, True), len(queries)))
         report = judging.judge(base, queries, found)
         _write(settings, base, queries, report, "test")
 

@@ -42,6 +42,7 @@ class Extractor:
     def __init__(self, options: Options, strategy: tf.distribute.Strategy | None = None) -> None:
         self.options = options
         config = read_config(options.bert_config_file, options.max_seq_length)
+        config.check_is_bert(f"`bert_config_file`={options.bert_config_file}")
         options.check_layers(config.num_hidden_layers)
         self._tokenizer = read_tokenizer(options.vocab_file, options.do_lower_case, config)
         self._encoder = Encoder(options, config, strategy or tf.distribute.get_strategy())

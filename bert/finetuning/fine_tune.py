@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import SupportsFloat
 
-from bert import distribution, files, reporting
+from bert import distribution, encoders, files, reporting
 from bert.config import BertConfig
 from bert.finetuning.base import FineTuning
 from bert.flags import FineTuningFlags
@@ -33,7 +33,8 @@ def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertCo
     schedule = run.schedule_of(settings, task.count("train"), task.unit) if settings.do_train else None
     read_as = {"vocab_sha256": tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
     identity = {"command": task.command, "config": config.to_dict(), **read_as, **task.identity()}
-    with run.opened(settings, strategy, task.build_model, identity, schedule) as trainer:
+    start = functools.partial(encoders.start, vocabulary=tokenizer.vocabulary, word_vectors=settings.word_vectors)
+    with run.opened(settings, strategy, task.build_model, identity, schedule, start) as trainer:
         labels = task.labels()
         if labels is not None and (settings.do_train or not trainer.folder.has_labels):
             trainer.folder.write_labels({**labels, "max_seq_length": settings.max_seq_length, **read_as})

@@ -13,14 +13,16 @@ sum and a weight, never a quotient: batches, devices and accumulated steps add u
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from bert.config import BertConfig
+from bert import encoders
+from bert.config import ENCODERS, BertConfig
+from bert.errors import InputError
 from bert.measures import Measure
-from bert.modeling import BertModel, Shape, initializer
+from bert.modeling import Shape, initializer
 
 Tensors = Mapping[str, tf.Tensor]  # by name: the features of a batch, or what a model makes of them
 
@@ -75,31 +77,42 @@ class ProjectedClasses(keras.layers.Layer):
 
 
 class HeadedModel(keras.Model):
-    """What the models here share: an encoder and a config that goes into `.keras` files."""
+    """What the models here share: an encoder and a config that goes into `.keras` files.
+
+    Attributes:
+      stands_on: the encoders that can give what the head reads.
+    """
 
     built: bool
+    stands_on: ClassVar[tuple[str, ...]] = ENCODERS
 
     def __init__(self, config: BertConfig | dict, name: str = "", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.config = config if isinstance(config, BertConfig) else BertConfig.from_dict(config)
-        self.bert = BertModel(self.config)
+        if self.config.encoder not in self.stands_on:
+            raise InputError(
+                f"`bert_config_file`: the encoder is '{self.config.encoder}', but {self.__class__.__name__} needs one "
+                f"of {', '.join(self.stands_on)}"
+            )
+        self.encoder = encoders.build(self.config)
         self.seed_generator = keras.random.SeedGenerator()
 
     @property
     def recompute(self) -> bool:
-        """Whether the encoder's layers keep only their input for the backward pass."""
-        return self.bert.encoder.recompute
+        """Whether the encoder's layers keep only their input for the backward pass. Raises InputError where they can
+        not."""
+        return self.encoder.recompute
 
     @recompute.setter
     def recompute(self, value: bool) -> None:
-        self.bert.encoder.recompute = value
+        self.encoder.recompute = value
 
     def get_config(self) -> dict[str, Any]:
         return {"config": self.config.to_dict()}
 
     def build(self, input_shape: Shape | None = None) -> None:
         if not self.built:
-            self.bert.build()
+            self.encoder.build()
             self.build_head()
             self.built = True
 
@@ -149,4 +162,6 @@ class HeadedModel(keras.Model):
     def encode(
         self, batch: Tensors, positions: tf.Tensor | None = None, seed: tf.Tensor | None = None
     ) -> dict[str, Any]:
-        return self.bert(batch["input_ids"], batch["input_mask"], batch["segment_ids"], positions=positions, seed=seed)
+        return self.encoder(
+            batch["input_ids"], batch["input_mask"], batch["segment_ids"], positions=positions, seed=seed
+        )

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bert import encoders
 from bert.config import BertConfig
 from bert.heads.base import HeadedModel, Mean, ProjectedClasses, Tensors, correct, cross_entropy, weighted
 from bert.measures import Measure, loss
@@ -65,6 +66,7 @@ class PretrainingHeads(keras.layers.Layer):
 class PretrainingModel(HeadedModel):
     """Masked LM and next sentence (section 3.1): batch features of `records.PRETRAINING` plus `is_real_example` [B]."""
 
+    stands_on = encoders.WITH_TIED_EMBEDDINGS
     declared_measures = (
         Measure("masked_lm_accuracy", short="mlm_acc"),
         Measure("next_sentence_accuracy", short="nsp_acc"),
@@ -86,7 +88,7 @@ class PretrainingModel(HeadedModel):
         encoded = self.encode(batch, positions=positions, seed=seed)
         hidden = tf.reshape(encoded["sequence_output"][:, 1:], [-1, self.config.hidden_size])  # [B * P, H]
         return {
-            "masked_lm_logits": self.heads.masked_lm(hidden, self.bert.embeddings.word_embeddings),
+            "masked_lm_logits": self.heads.masked_lm(hidden, self.encoder.embeddings.word_embeddings),
             "next_sentence_logits": self.heads.next_sentence(encoded["pooled_output"]),
         }
 

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bert import encoders
 from bert.config import BertConfig
 from bert.heads.base import (
     CLASSIFIER_STDDEV,
@@ -43,11 +44,12 @@ class SpanHeads(keras.layers.Layer):
 class SpanModel(HeadedModel):
     """Where an answer starts and ends (figure 4, c): batch features of `records.SQUAD_TRAINING` or SQUAD_PREDICTION."""
 
+    stands_on = encoders.WITH_WORDS
     declared_measures = (Measure("exact_spans"),)
 
     def __init__(self, config: BertConfig | dict, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
-        self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
+        self.encoder.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
         self.heads = SpanHeads(self.config, name="cls")
         self.build()
 

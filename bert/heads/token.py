@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bert import encoders
 from bert.config import BertConfig
 from bert.heads.base import (
     CLASSIFIER_DROPOUT,
@@ -26,11 +27,12 @@ from bert.modeling import Dropout
 class TokenClassifier(HeadedModel):
     """One class of C per position (figure 4, d): batch features of `records.TAGGING`."""
 
+    stands_on = encoders.WITH_WORDS
     declared_measures = (Measure("token_accuracy"),)
 
     def __init__(self, config: BertConfig | dict, classes: int, **kwargs: Any) -> None:
         super().__init__(config, **kwargs)
-        self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
+        self.encoder.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
         self.classes = classes
         self.dropout = Dropout(CLASSIFIER_DROPOUT, name="classifier_dropout")
         self.projection = ProjectedClasses(classes, CLASSIFIER_STDDEV, name="")  # variables at the root

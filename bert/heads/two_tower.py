@@ -39,7 +39,7 @@ class TwoTower(HeadedModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(config, **kwargs)
-        self.bert.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
+        self.encoder.pooler.trainable = False  # saved, but nothing reads it: no gradient, no slots (docs/parity.md 9)
         self.pooling, self.temperature, self.candidates = pooling, temperature, candidates
         self.build()
 

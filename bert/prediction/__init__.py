@@ -87,6 +87,6 @@ def load(
     if do_lower_case is not None:
         stored = dataclasses.replace(stored, do_lower_case=do_lower_case)
     if vectors:
-        encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith("bert/")}
+        encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith(f"{stored.config.encoder}/")}
         stored = dataclasses.replace(stored, shapes=encoder, labels=None, index=None)
     return _PREDICTORS[stored.kind](stored, max_seq_length, options)

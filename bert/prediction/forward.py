@@ -78,7 +78,9 @@ class Forward:
 def _folded(traced: ConcreteFunction, signature: Mapping[str, tf.TensorSpec]) -> Callable[[Tensors], Tensors]:
     """The function with its weights as constants. What the conversion gives can be called only through a second try of
     TensorFlow's, for which it first writes an error message; so a function stands around it."""
-    frozen, outputs = convert_variables_to_constants_v2(traced), sorted(traced.structured_outputs)
+    # Loops stay operations of their own: the executor of `_run` knows no others.
+    frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
+    outputs = sorted(traced.structured_outputs)
 
     @tf.function(input_signature=[signature], autograph=False)
     def folded(batch: Tensors) -> Tensors:

@@ -74,7 +74,7 @@ class MaskPredictor(TextPredictor[MasksPrediction]):
         assert isinstance(model, PretrainingModel)
         tokens, count = len(self.stored.vocabulary), min(self.options.n_best_size, len(self.stored.vocabulary))
         # Nothing more of the model is kept.
-        masked_lm, word_embeddings = model.heads.masked_lm, model.bert.embeddings.word_embeddings
+        masked_lm, word_embeddings = model.heads.masked_lm, model.encoder.embeddings.word_embeddings
 
         @tf.function(input_signature=[tf.TensorSpec([MASKS_AT_ONCE, model.config.hidden_size])], autograph=False)
         def best_words(hidden: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

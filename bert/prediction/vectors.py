@@ -58,7 +58,7 @@ class VectorPredictor(TextPredictor[VectorPrediction]):
 
 def check_layer(options: PoolingOptions, config: BertConfig) -> None:
     """Raises InputError for a layer that the model does not have."""
-    layers = config.num_hidden_layers
+    layers = config.layer_count
     if not (-layers <= options.layer <= -1 or 1 <= options.layer <= layers):
         raise InputError(f"`layer` is {options.layer}, expected -1 to {-layers} or 1 to {layers}")
 

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert import checkpoint, distribution, files, formats, measures
-from bert.config import BertConfig
+from bert.config import ENCODERS, BertConfig
 from bert.errors import InputError
 from bert.flags import EvaluationFlags, FineTuningFlags, TPUFlags, TrainingFlags
 from bert.heads import HeadedModel
@@ -106,13 +106,15 @@ def opened(
     build_model: Callable[[], HeadedModel],
     identity: Mapping[str, object],
     schedule: Schedule | None,
+    start: Callable[[keras.layers.Layer], None] | None = None,
 ) -> Iterator[Trainer]:
     """Opens the output folder and brings the model to where the run stands: resumed, warm-started or new.
 
     While it is open no other run can have the folder.
 
     `identity` says whose run it is (command, task, sizes, labels...); a folder of another run is refused. With a
-    `schedule` the trainer can train. Raises InputError for a missing checkpoint, and for one that does not fit.
+    `schedule` the trainer can train. `start` gives the encoder of a model that begins random what it takes from
+    elsewhere. Raises InputError for a missing checkpoint, and for one that does not fit.
     """
     files.check_folder(settings.output_dir, "output_dir")
     init_checkpoint = checkpoint.resolve(settings.init_checkpoint) if settings.init_checkpoint else None
@@ -134,6 +136,8 @@ def opened(
         _warm_start(trainer, settings, init_checkpoint)
     elif schedule:
         logger.info("No `init_checkpoint`: every weight starts random.")
+        if start:
+            start(model.encoder)
     else:
         raise InputError(
             f"nothing to evaluate: no checkpoint in `output_dir`={settings.output_dir}, and no `init_checkpoint`"
@@ -145,11 +149,19 @@ def opened(
 
 
 def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
-    """Takes up the weights of `init_checkpoint`. Raises InputError where too many are missing."""
+    """Takes up the weights of `init_checkpoint`. Raises InputError where they are another encoder's, or too many are
+    missing."""
+    encoder = trainer.model.encoder
+    found = {name.split("/")[0] for name in checkpoint.read_shapes(prefix)} & set(ENCODERS)
+    if found and encoder.name not in found:
+        raise InputError(
+            f"`init_checkpoint`={prefix} holds the encoder '{min(found)}', but that of `bert_config_file`="
+            f"{settings.bert_config_file} is '{encoder.name}': one cannot start from the other"
+        )
     report = checkpoint.warm_start(trainer.variables(), prefix)
     report.log()
     # A head that reads no pooled output does without the pooler, which many Hugging Face folders do not have.
-    unread = () if trainer.model.bert.pooler.trainable else ("bert/pooler/",)
+    unread = () if encoder.pooler.trainable else (f"{encoder.name}/pooler/",)
     missing = [name for name in report.missing if not name.startswith(unread)]
     if missing and not settings.do_train:
         raise InputError(

@@ -29,6 +29,7 @@ def grow(model: StoredModel, addition: Addition, folder: str) -> None:
     was split into. A run's folder becomes one that the run goes on in; anything else becomes a folder like Google's.
     Raises InputError where the weights do not fit the config.
     """
+    model.config.check_is_bert(model.folder)
     size = max(len(addition.vocabulary), model.config.vocab_size)
     names = list(checkpoint.read_shapes(model.weights))
     _check_shapes(model)

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from bert import unicode_ranges
+from bert.unicode_ranges import is_chinese
 
 PAD = "[PAD]"
 BEHIND_UNUSED = ("[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -30,11 +30,6 @@ def filled(tokens: Sequence[str], size: int) -> list[str]:
     """The tokens, with further unused entries up to `size`."""
     number = sum(map(is_unused, tokens)) + 1
     return [*tokens, *map(unused, range(number, number + size - len(tokens)))]
-
-
-def is_chinese(character: str) -> bool:
-    """Whether the tokenizer sets a character apart as Chinese (docs/parity.md 7)."""
-    return any(first <= ord(character) <= last for first, last in unicode_ranges.CHINESE)
 
 
 def is_punctuation(character: str) -> bool:
