@@ -76,7 +76,7 @@ class Faiss:
             self._graph.hnsw.efConstruction = _CONSTRUCTION
             self._graph.add(vectors)
         else:
-            self._graph = faiss.downcast_index(faiss.deserialize_index(stored))
+            self._graph = faiss.deserialize_index(stored)
         self._graph.hnsw.efSearch = _SEARCH
 
     def add(self, vectors: np.ndarray) -> None:
