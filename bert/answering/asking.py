@@ -11,10 +11,9 @@ import numpy as np
 
 from bert import files, prediction, reporting
 from bert.answering.settings import RetrievalSettings
-from bert.finetuning import retrieval
 from bert.prediction.retrieval import RetrievalPredictor
 from bert.reporting import Progress
-from bert.retrieval import calibration, index, judging, knowledge
+from bert.retrieval import calibration, index, judging, knowledge, splitting
 from bert.retrieval.bm25 import Bm25
 from bert.retrieval.judging import Judged
 from bert.retrieval.knowledge import KnowledgeBase, Queries
@@ -125,9 +124,9 @@ def _asked(settings: RetrievalSettings, base: KnowledgeBase) -> Queries:
         queries = knowledge.read_queries(settings.dev_file, settings, needs_answers=True)
         knowledge.check_known(queries, base, settings.dev_file)
         return queries
-    _, asked, _ = retrieval.read(settings, needs_queries=True)
-    assert asked is not None
-    return asked
+    assert settings.knowledge_file is not None
+    whole = knowledge.read(settings.knowledge_file, settings)  # the index may have become another
+    return splitting.asked(whole, splitting.held_out(whole, settings))
 
 
 def _told(rankings: Iterator[Ranking], total: int) -> Iterator[Ranking]:

@@ -9,7 +9,7 @@ from bert.errors import InputError
 
 DECIMALS = 6  # of a cosine; what is behind them depends on the order of the sum
 BLOCK = 256  # queries whose scores are held at a time
-_NEIGHBOURS, _CONSTRUCTION, _SEARCH = 32, 200, 128  # of faiss's graph: links of a node, how widely is looked for them
+_NEIGHBOURS, _CONSTRUCTION, _SEARCH = 32, 40, 128  # of faiss's graph: links of a node, how widely is looked for them
 
 
 class Retriever(Protocol):
