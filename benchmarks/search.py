@@ -67,11 +67,10 @@ def main(settings: Settings) -> None:
         times = f"{statistics.median(single):.2f}", f"{np.percentile(single, 99):.2f}", f"{together:.2f}"
         rows.append([name, f"{made:.1f}", *times, f"{same:.3f}"])
         print(f"{name}: done", file=sys.stderr)
-    print(
-        f"{settings.questions} questions of {settings.answers} answers, {settings.width} numbers each; {machine()}.\n"
-    )
+    title = f"{settings.questions} questions of {settings.answers} answers, {settings.width} numbers each"
     heads = ["index", "made in s", "ms a query", "p99", "ms a query, together", f"of the nearest {settings.top_k}"]
-    print_table(heads, rows)
+    print_table(title, heads, rows)
+    print(f"\n{machine({name: importlib.metadata.version(name) for name in ('numpy', 'faiss-cpu')})}")
 
 
 if __name__ == "__main__":
