@@ -71,6 +71,8 @@ class BertConfig:
             if getattr(self, name) not in expected:
                 choices = ", ".join(map(str, expected))
                 raise InputError(f"{name} is {getattr(self, name)!r}, expected one of {choices}")
+        if self.hash_buckets < 2:
+            raise InputError(f"hash_buckets is {self.hash_buckets}, expected at least 2")
         divisor = {"bert": "num_attention_heads", "lstm": "directions", "gru": "directions"}.get(self.encoder)
         if divisor and self.hidden_size % getattr(self, divisor):
             raise InputError(

@@ -259,3 +259,43 @@ def test_a_model_with_one_answer_is_warned_of(caplog):
     assert not caplog.messages
     predictions.warn_of_one_answer(["no"] * 3)
     assert [message.partition(".")[0] for message in caplog.messages] == ["All 3 predictions are 'no'"]
+
+
+class TestBands:
+    """Seven classes, a to g, of 9, 9, 50, 1, 3, 2 and 4 training rows: c a b, then g e, then f d."""
+
+    COUNTS = (9, 9, 50, 1, 3, 2, 4)
+
+    def report(self) -> reports.Report:
+        # a, b, c always right; e once of twice, g never, taken for a; d right, f not in the set.
+        report = single([0, 0, 1, 2, 4, 4, 6, 3], [0, 0, 1, 2, 4, 0, 0, 3], tuple("abcdefg"))
+        return reports.banded(report, self.COUNTS)
+
+    def test_worked_by_hand(self):
+        bands = self.report().values()["bands"]
+        f1_of_a, f1_of_e = 2 * 1 / 2 / (1 + 1 / 2), 2 / 3
+        head = {"classes": 3, "least_training_rows": 9, "most_training_rows": 50, "support": 4}
+        assert bands["head"] == pytest.approx({"macro_f1": (f1_of_a + 1 + 1) / 3, **head})
+        middle = {"classes": 2, "least_training_rows": 3, "most_training_rows": 4, "support": 3}
+        assert bands["middle"] == pytest.approx({"macro_f1": (f1_of_e + 0) / 2, **middle})
+        tail = {"classes": 2, "least_training_rows": 1, "most_training_rows": 2, "support": 1}
+        assert bands["tail"] == pytest.approx({"macro_f1": 1, **tail})  # f has no row to be judged by
+        line = "tail: macro F1 1.0000 of 2 classes with 1 to 2 training rows; 1 rows here"
+        assert self.report().table()[-1] == line
+
+    def test_several_labels_have_them_too(self):
+        report = reports.banded(several([[1, 1, 0], [1, 0, 1]], [[1, 0, 0], [1, 0, 1]], ("a", "b", "c")), (9, 5, 2))
+        assert [band["macro_f1"] for band in report.bands.values()] == [1, 0, 1]
+
+    @pytest.mark.parametrize("counts", [(), (5, 5, 5), (0, 0, 0)])
+    def test_where_nothing_tells_classes_apart_there_are_none(self, counts):
+        report = single([0, 1, 2], [0, 1, 1], ("a", "b", "c"))
+        assert reports.banded(report, counts) is report
+
+    def test_two_classes_have_none(self):
+        report = single([0, 1], [0, 1], ("a", "b"))
+        assert reports.banded(report, (9, 1)) is report
+
+    def test_a_band_that_the_set_has_nothing_of_is_left_out(self):
+        report = reports.banded(single([0, 0, 1], [0, 1, 1], ("a", "b", "c")), (9, 5, 2))
+        assert list(report.bands) == ["head", "middle"]

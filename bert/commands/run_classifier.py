@@ -17,6 +17,7 @@ import functools
 
 from bert.errors import InputError
 from bert.flags import FineTuningFlags
+from bert.options import option
 from bert.options.classification import ClassificationOptions
 
 
@@ -24,8 +25,21 @@ from bert.options.classification import ClassificationOptions
 class Settings(ClassificationOptions, FineTuningFlags):
     """The flags of run_classifier."""
 
+    ensemble: str | None = option(
+        None,
+        "Folders of trained models with commas between them, whose mean probabilities are evaluated and predicted; "
+        "each reads texts with its own vocabulary, casing and length.",
+    )
+
+    @property
+    def members(self) -> list[str]:
+        """The folders of the ensemble."""
+        return [name.strip() for name in (self.ensemble or "").split(",") if name.strip()]
+
     def check(self) -> None:
         super().check()
+        if self.ensemble is not None:
+            self._check_ensemble()
         if not 0 <= self.dev_fraction < 1:
             raise InputError(f"--dev_fraction is {self.dev_fraction}, expected 0 or more and less than 1")
         if self.dev_fraction and self.dev_file:
@@ -33,8 +47,22 @@ class Settings(ClassificationOptions, FineTuningFlags):
         if not self.label_separator:
             raise InputError("--label_separator is empty, expected what stands between two labels")
 
+    def _check_ensemble(self) -> None:
+        if len(self.members) < 2:
+            raise InputError(
+                f"--ensemble is '{self.ensemble}', expected at least two folders with a comma between them"
+            )
+        for name in ("do_train", "init_checkpoint", "word_vectors"):
+            if getattr(self, name):
+                raise InputError(f"--ensemble and --{name}={getattr(self, name)}: its models are trained already")
+
 
 def main(settings: Settings) -> None:
+    if settings.ensemble:
+        from bert.prediction import ensemble
+
+        ensemble.run(settings, settings, settings.members)
+        return
     from bert.finetuning.classification import Classification  # TensorFlow: --help does not wait for it
     from bert.finetuning.fine_tune import fine_tune
 

@@ -27,7 +27,7 @@ def fill(encoder: keras.layers.Layer, vocabulary: Vocabulary, path: str) -> None
     table = getattr(encoder, "embeddings", None)
     if not isinstance(table, WordEmbeddings):
         raise InputError(f"`word_vectors`={path}: the encoder {encoder.name} has no table of word vectors to fill")
-    values = np.array(table.word_embeddings)  # [V, E]
+    values = table.word_embeddings.numpy()  # [V, E]
     found = 0
     for index, vector in read(path, vocabulary, table.size):
         values[index] = vector

@@ -59,6 +59,8 @@ class Classification(FineTuning[reports.Report]):
             options.class_weights, self.label_kind, self.labels_in_order, self._labels_of("train")
         )
 
+        self._training_counts = self._count_classes(folder)
+
     def texts(self) -> Iterator[str]:
         return (example.text_a for part in self.examples.values() for example in part)
 
@@ -73,7 +75,8 @@ class Classification(FineTuning[reports.Report]):
         return identity
 
     def labels(self) -> dict[str, object]:
-        return {**self.task.labels_content(), **self._reading, "pairs": self._has_pairs}
+        counts = {"training_counts": list(self._training_counts)} if self._training_counts else {}
+        return {**self.task.labels_content(), **self._reading, "pairs": self._has_pairs, **counts}
 
     def sizes(self) -> dict[str, int]:
         return {"C": len(self.labels_in_order)}
@@ -101,10 +104,13 @@ class Classification(FineTuning[reports.Report]):
     def judge(self, split: str, outputs: Outputs) -> reports.Report | None:
         if split == "test":  # a test set's labels are not read
             return None
-        probabilities = self._probabilities(split, outputs)
-        label_ids = self.label_kind.ids(self._labels_of(split), self.labels_in_order)
+        return self.report(split, self.probabilities(split, outputs))
+
+    def report(self, split: str, probabilities: np.ndarray) -> reports.Report:
+        """The same of the probabilities of every example, float32 [E, C]."""
         predictions.warn_of_one_answer(self.label_kind.answers(probabilities, self.labels_in_order))
-        return self.label_kind.report(label_ids, probabilities, self.labels_in_order)
+        report = self.label_kind.report(self.label_ids(split), probabilities, self.labels_in_order)
+        return reports.banded(report, self._training_counts)
 
     def results(
         self, name: str, report: reports.Report, means: Mapping[str, SupportsFloat], losses: Sequence[Measure]
@@ -124,7 +130,10 @@ class Classification(FineTuning[reports.Report]):
 
     def write_predictions(self, folder: str, outputs: Outputs) -> list[str]:
         """Writes test_results.tsv, predictions.tsv and, for a benchmark, the file its server takes."""
-        probabilities = self._probabilities("test", outputs)
+        return self.write_probabilities(folder, self.probabilities("test", outputs))
+
+    def write_probabilities(self, folder: str, probabilities: np.ndarray) -> list[str]:
+        """The same of the probabilities of every example, float32 [E, C]."""
         answers = self.label_kind.answers(probabilities, self.labels_in_order, self.options.label_separator)
         predictions.warn_of_one_answer(answers)
         paths = [os.path.join(folder, name) for name in ("test_results.tsv", "predictions.tsv")]
@@ -137,9 +146,20 @@ class Classification(FineTuning[reports.Report]):
             submission.write(paths[2], self.task, answers)
         return paths
 
-    def _probabilities(self, split: str, outputs: Outputs) -> np.ndarray:
+    def probabilities(self, split: str, outputs: Outputs) -> np.ndarray:
         """The probabilities of every example, float32 [E, C], from the logits of every row, [C] each."""
         return self.label_kind.probabilities(self.rows(split).of_examples(np.stack(outputs["logits"])))
+
+    def label_ids(self, split: str) -> np.ndarray:
+        """What is right for every example, [E, 1] or [E, C]."""
+        return self.label_kind.ids(self._labels_of(split), self.labels_in_order)
+
+    def _count_classes(self, folder: str) -> Sequence[int]:
+        """The training rows of each class, of the training set or of what the model's labels.json says of it; none
+        where nobody knows them."""
+        if self.settings.do_train:
+            return self.label_kind.counts(self._labels_of("train"), self.labels_in_order)
+        return (labels_file.read(folder) or {}).get("training_counts", ())
 
     def _labels_of(self, split: str) -> list:
         return [example.label for example in self.examples.get(split, ())]

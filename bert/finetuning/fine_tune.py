@@ -2,7 +2,8 @@
 
 import functools
 import logging
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import SupportsFloat
 
 from bert import distribution, encoders, files, reporting
@@ -10,7 +11,7 @@ from bert.config import BertConfig
 from bert.finetuning.base import FineTuning
 from bert.flags import FineTuningFlags
 from bert.input_pipeline import RecordSet
-from bert.measures import Report
+from bert.measures import Measure, Report
 from bert.records.rows import write
 from bert.tasks import advice
 from bert.tokenization import Tokenizer
@@ -45,7 +46,7 @@ def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertCo
         if evaluation and task.is_judged_at_the_end:
             means, report = run.evaluate(trainer, evaluation)
             if report:
-                write_report(trainer, task, "eval", report, means)
+                write_report(trainer.folder.own_path, task, "eval", report, means, trainer.model.declared_losses)
         if settings.do_predict:
             predict(trainer, task, sets["test"])
 
@@ -81,21 +82,28 @@ def predict(trainer: Trainer, task: FineTuning, record_set: RecordSet) -> None:
     logger.info("Wrote the predictions to %s", " and ".join(paths))
     report = task.judge("test", outputs)
     if report:
-        write_report(trainer, task, task.test_name, report, {"global_step": trainer.step})
+        means, losses = {"global_step": trainer.step}, trainer.model.declared_losses
+        write_report(trainer.folder.own_path, task, task.test_name, report, means, losses)
 
 
 def write_report(
-    trainer: Trainer, task: FineTuning, name: str, report: Report, means: Mapping[str, SupportsFloat]
+    folder: str,
+    task: FineTuning,
+    name: str,
+    report: Report,
+    means: Mapping[str, SupportsFloat],
+    losses: Sequence[Measure],
+    **notes: object,
 ) -> None:
-    """Writes NAME_results.txt and NAME_report.json, and tells what is in them."""
+    """Writes NAME_results.txt and NAME_report.json, and tells what is in them. `means` have `global_step`, and `losses`
+    are the terms that training minimises; `notes` come into the report beside them."""
     for line in report.table():
         logger.info("  %s", line)
-    reporting.write_results(
-        trainer.folder.own_file(f"{name}_results.txt"),
-        *task.results(name, report, means, trainer.model.declared_losses),
-    )
+    results = task.results(name, report, means, losses)
+    reporting.write_results(os.path.join(folder, f"{name}_results.txt"), *results)
     logger.info("%s: %s", task.name, task.headline(report))
-    path = trainer.folder.own_file(f"{name}_report.json")
-    losses = {"loss": float(means["loss"])} if "loss" in means else {}
-    files.write_json(path, {"task": task.name, "global_step": trainer.step, **losses, **report.values()})
+    path = os.path.join(folder, f"{name}_report.json")
+    told = {"loss": float(means["loss"])} if "loss" in means else {}
+    content = {"task": task.name, **notes, "global_step": means["global_step"], **told, **report.values()}
+    files.write_json(path, content)
     logger.info("Wrote %s", path)

@@ -65,6 +65,11 @@ class LabelKind(abc.ABC, Generic[Checked]):
     def ids(self, examples_labels: Sequence[Checked | None], labels: Sequence[str]) -> np.ndarray:
         """`label_ids` of the records, [B, 1] or [B, C]; 0 where an example has no label, as in test sets."""
 
+    def counts(self, examples_labels: Sequence[Checked], labels: Sequence[str]) -> list[int]:
+        """How many examples have each class, [C]."""
+        found = collections.Counter(name for label in examples_labels for name in self.classes(label))
+        return [found[label] for label in labels]
+
     def head_arguments(
         self, labels: Sequence[str], examples_labels: Sequence[Checked], class_weights: Sequence[float] | None
     ) -> dict[str, Any]:
@@ -109,6 +114,10 @@ class LabelKind(abc.ABC, Generic[Checked]):
     @abc.abstractmethod
     def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         """How well predictions agree with labels: label_ids of `ids`, probabilities of `probabilities`."""
+
+    @abc.abstractmethod
+    def loss(self, label_ids: np.ndarray, probabilities: np.ndarray) -> float:
+        """The mean loss of the head, of what is predicted instead of logits: label_ids of `ids`."""
 
     def summary(self, examples_labels: Sequence[Checked | None], labels: Sequence[str]) -> str:
         """The histogram of the labels, in their order, or of many the most and the least frequent; "" without any."""
@@ -171,6 +180,9 @@ class SingleLabel(LabelKind[str]):
     def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.single_label(label_ids[:, 0], probabilities.argmax(axis=1), labels)
 
+    def loss(self, label_ids: np.ndarray, probabilities: np.ndarray) -> float:
+        return float(-np.log(_above_0(np.take_along_axis(probabilities, label_ids, axis=1))).mean())
+
 
 class MultiLabel(LabelKind[tuple[str, ...]]):
     """Any number of classes an example, none included."""
@@ -230,6 +242,9 @@ class MultiLabel(LabelKind[tuple[str, ...]]):
     def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.multi_label(label_ids, probabilities > self.threshold, labels)
 
+    def loss(self, label_ids: np.ndarray, probabilities: np.ndarray) -> float:
+        return float(-np.log(_above_0(np.where(label_ids, probabilities, 1 - probabilities))).mean())
+
     def described(self, labels: Sequence[str]) -> str:
         return f"{listed(labels)} (several at once)"
 
@@ -285,6 +300,9 @@ class Regression(LabelKind[float]):
     def report(self, label_ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> reports.Report:
         return reports.regression(label_ids[:, 0], probabilities[:, 0])
 
+    def loss(self, label_ids: np.ndarray, probabilities: np.ndarray) -> float:
+        return float(np.mean((label_ids - probabilities) ** 2))
+
     def summary(self, examples_labels: Sequence[float | None], labels: Sequence[str]) -> str:
         numbers = [label for label in examples_labels if label is not None]
         if not numbers:
@@ -301,6 +319,11 @@ class Regression(LabelKind[float]):
 
 KINDS: dict[str, LabelKind] = {kind.name: kind for kind in (SingleLabel(), MultiLabel(), Regression())}
 CLASS, MULTILABEL, REGRESSION = KINDS.values()
+
+
+def _above_0(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities of which there is a logarithm."""
+    return np.maximum(probabilities, np.finfo(np.float32).tiny)
 
 
 def as_number(label: object) -> float | None:

@@ -27,6 +27,7 @@ _SCHEMA = {
     "truncation?": str,
     "long_text?": str,
     "pairs?": bool,
+    "training_counts?": [int],
 }
 
 
@@ -50,6 +51,10 @@ def read(folder: str) -> dict | None:
     if bool(labels) != label_kinds.KINDS[kind].has_classes:
         raise InputError(f"{path}: 'labels' is {labels!r}, expected a list of names")
     check_labels(labels, path)
+    if len(content.get("training_counts", labels)) != len(labels):
+        raise InputError(
+            f"{path}: 'training_counts' has {len(content['training_counts'])} numbers for {len(labels)} labels"
+        )
     return content
 
 

@@ -17,22 +17,27 @@ SHARES = ("precision", "recall", "f1")
 AVERAGES = ("micro", "macro", "weighted")
 MATRIX_CLASSES = 1000  # with more, eval_report.json has the confusion as a list
 TABLE_ROWS = 30  # classes in the log; the report file has all
+BANDS = ("head", "middle", "tail")
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """measures: name -> number, over the whole set; classes: label -> its own; confusion: for eval_report.json."""
+    """measures: name -> number, over the whole set; classes: label -> its own; confusion: for eval_report.json; bands:
+    those of `banded`."""
 
     examples: int
     measures: Mapping[str, float]
     classes: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     confusion: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    bands: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
     def values(self) -> dict:
         """What eval_report.json holds."""
         values = {"examples": self.examples, "measures": dict(self.measures)}
         if self.classes:
             values |= {"classes": {name: dict(own) for name, own in self.classes.items()}, **self.confusion}
+        if self.bands:
+            values["bands"] = {name: dict(own) for name, own in self.bands.items()}
         return values
 
     def table(self) -> list[str]:
@@ -53,7 +58,41 @@ class Report:
             lines.append(f"{name:{width}}  {shares}  {row['support']:7}")
         if len(names) < len(seen):
             lines.insert(0, f"The {len(names)} of {len(seen)} classes with the lowest F1:")
-        return lines
+        return lines + [_band_line(name, own) for name, own in self.bands.items()]
+
+
+def _band_line(name: str, band: Mapping[str, float]) -> str:
+    return (
+        f"{name}: macro F1 {band['macro_f1']:.4f} of {band['classes']} classes with {band['least_training_rows']} to "
+        f"{band['most_training_rows']} training rows; {band['support']} rows here"
+    )
+
+
+def banded(report: Report, training_counts: Sequence[int]) -> Report:
+    """The report with the macro F1 of frequent and of rare classes; `training_counts` are the training rows of each
+    class, in the order of the classes.
+
+    The classes in descending order of their training rows, those with as many in the order of their ids, are cut into
+    thirds, of which the first are larger where it has to be: head, middle and tail. A band's F1 is the mean over its
+    classes that the set has; a band without any is left out. Fewer than three classes, and such as are all as frequent,
+    have no bands.
+    """
+    if len(training_counts) < len(BANDS) or min(training_counts) == max(training_counts):
+        return report
+    names, counts = list(report.classes), np.array(training_counts)
+    bands = {}
+    for band, ids in zip(BANDS, np.array_split(np.argsort(-counts, kind="stable"), len(BANDS)), strict=True):
+        own = [report.classes[names[index]] for index in ids]
+        scores = [values["f1"] for values in own if values["support"]]
+        if scores:
+            bands[band] = {
+                "macro_f1": float(np.mean(scores)),
+                "classes": len(ids),
+                "least_training_rows": int(counts[ids].min()),
+                "most_training_rows": int(counts[ids].max()),
+                "support": sum(values["support"] for values in own),
+            }
+    return dataclasses.replace(report, bands=bands)
 
 
 def measures_of(*names: str, lower: Sequence[str] = ()) -> tuple[Measure, ...]:
