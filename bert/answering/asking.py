@@ -104,17 +104,15 @@ def predict(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings
     knowledge.check_known(queries, base, settings.predict_file)
     logger.info("***** Running prediction *****")
     logger.info("  Num queries = %d", len(queries))
-    count = None if queries.answer_ids else settings.top_k
-    found = list(_told(rankings(queries.texts, count, False), len(queries)))
+    found = [_cut(each, settings.top_k) for each in _told(rankings(queries.texts, settings.top_k, False), len(queries))]
     path = os.path.join(settings.output_dir, "predictions.tsv")
     known = [bool(len(each.scores) and each.scores[0] >= threshold) for each in found]
-    judging.write_answers(path, base, queries, zip(known, (_cut(each, settings.top_k) for each in found), strict=True))
+    judging.write_answers(path, base, queries, zip(known, found, strict=True))
     logger.info("%d of %d questions are answered.", sum(known), len(known))
     logger.info("Wrote the predictions to %s", path)
     if queries.answer_ids:
-        if any(len(base.copies(text)) for text in queries.texts):  # which answer a question, and judge no model
-            found = list(_told(rankings(queries.texts, None, True), len(queries)))
-        report = judging.judge(base, queries, found)
+        # A copy answers a question, and says nothing of the model.
+        report = judging.judge(base, queries, _told(rankings(queries.texts, None, True), len(queries)))
         _write(settings, base, queries, report, "test")
 
 

@@ -1,5 +1,4 @@
-"""Answers frequent questions with the nearest questions of a knowledge base: trains the encoder, makes the index,
-evaluates, predicts.
+"""Answers frequent questions by similarity: trains, indexes, evaluates and predicts.
 
     bert run_retrieval --knowledge_file=faq.tsv --output_dir=output/faq \\
         --vocab_file=$BERT_BASE_DIR/vocab.txt --bert_config_file=$BERT_BASE_DIR/bert_config.json \\

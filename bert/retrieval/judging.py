@@ -23,7 +23,7 @@ _LAST = 10  # place that counts for the mean reciprocal rank and the recall
 
 @dataclasses.dataclass(frozen=True)
 class Judged:
-    """One query: its number, the place of its right answer (None: not found) and what it found."""
+    """One query: its number, the place of its right answer (None: not found) and the first that it found."""
 
     query: int
     rank: int | None
@@ -74,17 +74,23 @@ def judge(base: KnowledgeBase, queries: Queries, rankings: Iterable[Ranking]) ->
     judged, outside, alone = [], [], 0
     for number, (text, answer_id, ranking) in enumerate(zip(queries.texts, queries.answer_ids, rankings, strict=True)):
         if not answer_id:
-            outside.append(Judged(number, None, 0.0, ranking))
+            outside.append(Judged(number, None, 0.0, _first(ranking)))
             continue
         others = base.others(text, answer_id)
         if not len(others):
             alone += 1
             continue
         found = np.isin(others, ranking.questions[:_LAST]).sum()
-        judged.append(Judged(number, ranking.rank(base, answer_id), found / min(_LAST, len(others)), ranking))
+        rank = ranking.rank(base, answer_id)
+        judged.append(Judged(number, rank, found / min(_LAST, len(others)), _first(ranking)))
     if alone:
         logger.info("  %d queries are not judged: their answers have no question but copies of them.", alone)
     return Report(_measures(judged), judged, outside)
+
+
+def _first(ranking: Ranking) -> Ranking:
+    """What is told of a ranking; of a large index the whole is large."""
+    return Ranking(*(part[:_LAST].copy() for part in ranking))
 
 
 def _measures(judged: Sequence[Judged]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from bert.retrieval.search import BLOCK, Retriever
 # Pairs of a query and a question -> how equal they are, float32 [pairs].
 Rerank = Callable[[Sequence[tuple[str, str]]], np.ndarray]
 _QUESTIONS_PER_ANSWER = 4  # that are looked at first
+_HELD = 1 << 22  # scores and places at a time: 84 MB
 
 
 class Ranking(NamedTuple):
@@ -51,8 +52,9 @@ class Search:
           answers: at least so many answers, where there are so many; None: all that the retriever can find.
           leave_out_copies: the query does not find itself, nor a question that says the same (`normalised`).
         """
-        for begin in range(0, len(texts), BLOCK):
-            own = slice(begin, begin + BLOCK)
+        size = max(1, min(BLOCK, _HELD // len(self.base)))
+        for begin in range(0, len(texts), size):
+            own = slice(begin, begin + size)
             left_out = [self.base.copies(text) if leave_out_copies else NO_ROWS for text in texts[own]]
             yield from self._block(texts[own], queries[own], answers, left_out)
 
