@@ -111,15 +111,21 @@ def test_the_threshold_is_told_and_stored(run):
 
 
 def test_a_killed_run_ends_with_the_same_bits(run, tmp_path):
-    flags = {"hard_negatives": 1, "save_checkpoints_steps": 7, "num_train_epochs": 3}
-    run.done("--do_train", output_dir=tmp_path / "whole", **flags)
+    flags = {
+        "dev_fraction": 0.4,
+        "dev_split": "questions",
+        "dev_file": "",
+    }  # sixteen questions, which are not trained on
+    flags |= {"hard_negatives": 1, "save_checkpoints_steps": 7, "num_train_epochs": 3}
+    outcome = run.done("--do_train", output_dir=tmp_path / "whole", **flags)
+    assert "Num examples = 24" in outcome.stderr
     parts = tmp_path / "parts"
     shutil.copytree(tmp_path / "whole", parts)
-    last = "model.ckpt-15"
+    last = "model.ckpt-9"
     for path in parts.glob(f"{last}.*"):
         path.unlink()
     outcome = run.done("--do_train", output_dir=parts, **flags)
-    assert f"Going on from {parts / 'model.ckpt-14'} (step 14)." in outcome.stderr
+    assert f"Going on from {parts / 'model.ckpt-7'} (step 7)." in outcome.stderr
     whole, resumed = (numpy_bert.read_variables(folder / last) for folder in (tmp_path / "whole", parts))
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
 
@@ -277,17 +283,6 @@ def test_an_encoder_needs_no_training(run, tmp_path):
     assert bert.load(str(tmp_path / "plain")).predict("the company").answers
 
 
-def test_what_is_held_out_is_not_trained_on(run, tmp_path):
-    """Sixteen of forty questions, that is; and what the loop sees is what the index finds."""
-    split = {"dev_fraction": 0.4, "dev_split": "questions", "dev_file": "", "output_dir": tmp_path / "output"}
-    outcome = run.done("--do_train", "--do_eval", "--do_index", num_train_epochs=1, eval_every_steps=2, **split)
-    assert "Num examples = 24" in outcome.stderr
-    assert "Num queries = 16" in outcome.stderr
-    results = commands.results(tmp_path / "output")
-    lines = map(json.loads, (tmp_path / "output" / "evaluations.jsonl").read_text().splitlines())
-    assert max(line["mrr_at_10"] for line in lines) == pytest.approx(float(results["eval_mrr_at_10"]))
-
-
 def test_bm25_is_a_row_of_the_same_table(run, tmp_path):
     pytest.importorskip("bm25s")
     flags = {"knowledge_file": run.folder / "faq.tsv", "dev_file": run.folder / "dev.tsv", "output_dir": tmp_path}
@@ -299,6 +294,7 @@ def test_bm25_is_a_row_of_the_same_table(run, tmp_path):
     assert report["retriever"] == "bm25"
 
 
+@pytest.mark.slow
 def test_a_model_of_pairs_orders_the_nearest_anew(copied, tmp_path_factory):
     """And is known to the threshold, and to whoever loads the folder."""
     pairs = trained.classifier(tmp_path_factory.mktemp("pairs"), ["0", "0.5", "1"], [("the company", "said no")])

@@ -26,8 +26,8 @@ def make(settings: RetrievalSettings) -> None:
     """Encodes the knowledge base with the model in `output_dir` and writes the index there."""
     assert settings.knowledge_file is not None
     base = knowledge.read(settings.knowledge_file, settings)
-    fingerprint, encode = _encoder(settings)
-    _write(settings.output_dir, Index(base, encode(base.questions), fingerprint, settings.index))
+    vectors = _encoder(settings)(base.questions)
+    _write(settings.output_dir, Index(base, vectors, _fingerprint(settings), settings.index))
 
 
 def change(settings: RetrievalSettings) -> None:
@@ -36,15 +36,15 @@ def change(settings: RetrievalSettings) -> None:
     Raises InputError where the index was made with another model, or one to be removed is not there.
     """
     found, folder = index.read(settings.output_dir), settings.output_dir
-    fingerprint, encode = _encoder(settings)
-    index.check_fingerprint(folder, found.fingerprint, fingerprint)
+    index.check_fingerprint(folder, found.fingerprint, _fingerprint(settings))
     removed = np.union1d(_rows_of_ids(found.base, settings.remove_ids), _rows_of_file(found.base, settings))
     if len(removed):
         found = found.without(removed)
         logger.info("Removed %d questions.", len(removed))
     if settings.add_file:
         added = knowledge.read(settings.add_file, settings)
-        found = found.with_added(added, encode(added.questions), settings.add_file)
+        found.base.with_added(added, settings.add_file)  # whether they fit, before they are encoded
+        found = found.with_added(added, _encoder(settings)(added.questions), settings.add_file)
         logger.info("Added %d questions.", len(added))
     if found.threshold:
         logger.info("The threshold stays the one of the questions before; `do_eval` chooses it anew.")
@@ -59,10 +59,14 @@ def hard_negatives_encoder(settings: RetrievalSettings) -> Encode | None:
     return _vectors(prediction.load(folder, vectors=True, pooling=settings.pooling))
 
 
-def _encoder(settings: RetrievalSettings) -> tuple[dict[str, object], Encode]:
-    """The fingerprint of the model in `output_dir`, and the model as a function."""
+def _fingerprint(settings: RetrievalSettings) -> dict[str, object]:
+    """What decides over the vectors of the model in `output_dir`."""
     stored = stored_model.read(settings.output_dir, settings.vocab_file)
-    fingerprint = stored.fingerprint(settings.pooling, settings.layer, settings.max_seq_length)
+    return stored.fingerprint(settings.pooling, settings.layer, settings.max_seq_length)
+
+
+def _encoder(settings: RetrievalSettings) -> Encode:
+    """The model in `output_dir` as a function."""
     predictor = prediction.load(
         settings.output_dir,
         vocab_file=settings.vocab_file,
@@ -72,7 +76,7 @@ def _encoder(settings: RetrievalSettings) -> tuple[dict[str, object], Encode]:
         pooling=settings.pooling,
         layer=settings.layer,
     )
-    return fingerprint, _vectors(predictor)
+    return _vectors(predictor)
 
 
 def _vectors(predictor: prediction.Predictor) -> Encode:
