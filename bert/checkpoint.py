@@ -7,6 +7,7 @@ weights of a Hugging Face folder may stand; `formats.weights` gives them Google'
 
 import contextlib
 import dataclasses
+import hashlib
 import logging
 import os
 import re
@@ -112,6 +113,15 @@ def each_value(prefix: str, names: Iterable[str]) -> Iterator[tuple[str, np.ndar
         raise Damaged(f"{prefix}: damaged: {_first_line(error)}") from None
 
 
+def sha256(prefix: str, names: Iterable[str]) -> str:
+    """A hash of the named values, in the order given. Raises Damaged as `each_value` does."""
+    found = hashlib.sha256()
+    for name, value in each_value(prefix, names):
+        found.update(f"{name} {value.shape} {value.dtype}".encode())
+        found.update(np.ascontiguousarray(value).tobytes())
+    return found.hexdigest()
+
+
 def read_values(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:
     """All the named values at once. Raises Damaged as `each_value` does."""
     return dict(each_value(prefix, names))
@@ -208,7 +218,10 @@ def check_shapes(variables: Mapping[str, keras.Variable], shapes: Mapping[str, t
         if name in shapes and tuple(variable.shape) != shapes[name]
     ]
     if different:
-        raise InputError(f"{prefix}: {len(different)} variables of another shape: {'; '.join(different[:8])}")
+        raise InputError(
+            f"{prefix}: {len(different)} variables of another shape than the model of `bert_config_file`: "
+            f"{'; '.join(different[:8])}"
+        )
 
 
 class CheckpointFolder:

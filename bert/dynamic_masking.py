@@ -13,6 +13,7 @@ import tensorflow as tf
 from bert import files, sidecar
 from bert.errors import InputError
 from bert.masking import KEEP_SHARE, MASK_SHARE, wanted_count
+from bert.random_numbers import draws, keys
 
 Batch = dict[str, tf.Tensor]
 
@@ -25,7 +26,6 @@ _SCHEMA = {
     "mask_id": int,
     "repeated_ids": [int],
 }
-_GAMMA = 0x9E3779B97F4A7C15  # SplitMix64's step from one state to the next
 _DRAWS = 3  # a position: its place in the order of hiding, what is shown there, the random word
 
 
@@ -116,8 +116,8 @@ class DynamicMasking:
         batch = dict(batch)
         starts = batch.pop("word_starts", None)
         ids = unmasked(batch)  # [B, S]
-        keys = _keys(tf.constant(self._seed), epochs, batch["record"])  # [B]
-        order, shown, words = tf.unstack(_draws(keys, _DRAWS, self._max_seq_length), axis=1)  # [B, S] each
+        own = keys(tf.constant(self._seed), epochs, batch["record"])  # [B]
+        order, shown, words = tf.unstack(draws(own, _DRAWS, self._max_seq_length), axis=1)  # [B, S] each
         is_piece = (batch["input_mask"] == 1) & (ids != self._rules.cls_id) & (ids != self._rules.sep_id)
         wanted = tf.gather(tf.constant(self._wanted), tf.reduce_sum(batch["input_mask"], axis=1))  # [B]
         hidden = self._hidden(is_piece, starts, wanted, order)
@@ -190,33 +190,3 @@ def _taken(sizes: tf.Tensor, wanted: tf.Tensor, order: tf.Tensor, single: bool =
         totals = tf.transpose(tf.scan(take, tf.transpose(ranked), tf.zeros_like(wanted)))
     before = tf.pad(totals, [[0, 0], [1, 0]])[:, :-1]
     return tf.gather(totals > before, tf.argsort(by_chance, axis=1), batch_dims=1)  # in the order of the row again
-
-
-def _keys(*numbers: tf.Tensor) -> tf.Tensor:
-    """A state of the generator for each combination of whole numbers, uint64."""
-    key = tf.constant(0, tf.uint64)
-    for number in numbers:
-        key = _mixed((key ^ tf.cast(number, tf.uint64)) + _uint64(_GAMMA))
-    return key
-
-
-def _draws(keys: tf.Tensor, streams: int, size: int) -> tf.Tensor:
-    """int64 [B, streams, size] of 0 up to 2**63: the next numbers of SplitMix64 from the states `keys`, uint64 [B]."""
-    steps = tf.cast(tf.range(1, streams * size + 1), tf.uint64) * _uint64(_GAMMA)
-    numbers = _shifted(_mixed(keys[:, tf.newaxis] + steps), 1)
-    return tf.reshape(tf.cast(numbers, tf.int64), [-1, streams, size])
-
-
-def _mixed(value: tf.Tensor) -> tf.Tensor:
-    """The output function of SplitMix64 (Steele, Lea and Flood 2014; the constants are Vigna's), uint64 to uint64."""
-    value = (value ^ _shifted(value, 30)) * _uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ _shifted(value, 27)) * _uint64(0x94D049BB133111EB)
-    return value ^ _shifted(value, 31)
-
-
-def _shifted(value: tf.Tensor, bits: int) -> tf.Tensor:
-    return tf.bitwise.right_shift(value, _uint64(bits))
-
-
-def _uint64(number: int) -> tf.Tensor:
-    return tf.constant(number, tf.uint64)

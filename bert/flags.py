@@ -118,7 +118,7 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
     verbose_logging: bool = option(False, "Show the first five rows of each set as the model reads them, not one.")
 
     def check(self) -> None:
-        if not self.splits:
+        if self.asks_for_nothing:
             raise InputError("nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several")
         super().check()
         check_positive(self, "predict_batch_size")
@@ -132,6 +132,11 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
             raise InputError(f"--num_train_epochs is {self.num_train_epochs}, expected a number above 0")
         if not 0 <= self.warmup_proportion <= 1:
             raise InputError(f"--warmup_proportion is {self.warmup_proportion}, expected 0 to 1")
+
+    @property
+    def asks_for_nothing(self) -> bool:
+        """Whether no work was named."""
+        return not self.splits
 
     @property
     def splits(self) -> list[str]:

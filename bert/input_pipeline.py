@@ -214,7 +214,9 @@ def _finish(batches: tf.data.Dataset, record_set: RecordSet, cut: bool) -> tf.da
 
 
 def cut_to_longest(batch: dict, long: Sequence[str]) -> dict:
-    """Shortens the features of length S to the longest row of the batch."""
-    longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], axis=1))
+    """Shortens the features of length S to the longest row of the batch, those that a `Rewrite` has put beside them, as
+    partner_input_ids and partner_input_mask, too."""
+    masks = [value for name, value in batch.items() if name.endswith("input_mask")]
+    longest = tf.reduce_max([tf.reduce_max(tf.reduce_sum(mask, axis=1)) for mask in masks])
     length = tf.maximum((longest + CUT_MULTIPLE - 1) // CUT_MULTIPLE, 1) * CUT_MULTIPLE
-    return {name: value[:, :length] if name in long else value for name, value in batch.items()}
+    return {name: value[:, :length] if name.endswith(tuple(long)) else value for name, value in batch.items()}

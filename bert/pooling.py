@@ -2,8 +2,6 @@
 
 import tensorflow as tf
 
-POOLINGS = ("mean", "max", "cls")
-
 
 def pool(hidden: tf.Tensor, input_mask: tf.Tensor, pooling: str) -> tf.Tensor:
     """One vector a row, float32 [B, H], of `hidden` [B, S, H] at the positions that are no padding.

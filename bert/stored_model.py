@@ -12,6 +12,7 @@ from bert.config import BertConfig
 from bert.errors import InputError
 from bert.formats import configs, huggingface, tokenizers, weights
 from bert.heads import HeadedModel
+from bert.retrieval import index
 from bert.tasks import label_kinds, labels_file
 from bert.tokenization import Vocabulary
 from bert.training.run_folder import RunFolder
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 GOOGLE_PREFIX = "bert_model.ckpt"
 ONNX_FILE, EXPORT_FILE = "model.onnx", "export.json"  # the graph, and how its rows are read and answers chosen
 CLASSIFICATION, TAGGING, QUESTION_ANSWERING = "classification", "tagging", "question answering"
-PRETRAINING, ENCODER = "pre-training", "encoder"
+PRETRAINING, ENCODER, RETRIEVAL = "pre-training", "encoder", "retrieval"
 
 # What a checkpoint is for is told by its head. Those of sequences and of tags have the same names.
 _HEADS = {"output_bias": CLASSIFICATION, "cls/squad/output_bias": QUESTION_ANSWERING}
@@ -34,6 +35,7 @@ _SPARED = {
     QUESTION_ANSWERING: ("bert/pooler/",),
     PRETRAINING: ("bert/pooler/", "cls/seq_relationship/"),
     ENCODER: ("bert/pooler/",),
+    RETRIEVAL: ("bert/pooler/",),
 }
 
 _EXPORT_SCHEMA = {"kind": str, "max_seq_length": int, "do_lower_case": bool}
@@ -47,6 +49,7 @@ class StoredModel:
       weights: a checkpoint prefix, a safetensors file, or a graph of ONNX.
       shapes: variable -> shape, the optimizer's left out; of ONNX none.
       labels: the content of a labels.json, None where the model has no classes or numbers to tell.
+      index: the content of the index.json of a retrieval, None where there is no index.
       settings: the flags that it was last trained, judged or exported with, by name; empty where a folder does not say.
     """
 
@@ -58,6 +61,7 @@ class StoredModel:
     do_lower_case: bool
     max_seq_length: int
     labels: dict | None = None
+    index: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -72,7 +76,24 @@ class StoredModel:
             return self.settings["kind"]
         found = next((kind for name, kind in _HEADS.items() if name in self.shapes), ENCODER)
         is_tagger = self.labels is not None and self.labels.get("task") == huggingface.TAGGING
+        if found == ENCODER and self.index is not None:
+            return RETRIEVAL
         return TAGGING if found == CLASSIFICATION and is_tagger else found
+
+    def fingerprint(self, pooling: str, layer: int, max_seq_length: int) -> dict[str, Any]:
+        """What decides which vector a text has, name -> value: two vectors can be compared where all of it is equal."""
+        prefix = f"{self.config.encoder}/"
+        encoder = [name for name in self.shapes if name.startswith(prefix) and not name.startswith(f"{prefix}pooler/")]
+        return {
+            "weights_sha256": checkpoint.sha256(self.weights, sorted(encoder)),
+            "config": self.config.to_dict(),
+            "vocab_sha256": self.vocabulary.sha256,
+            "do_lower_case": self.do_lower_case,
+            "pooling": pooling,
+            "layer": layer,
+            "max_seq_length": max_seq_length,
+            "precision": "float32",  # whatever the training computed in
+        }
 
     @property
     def label_kind(self) -> label_kinds.LabelKind:
@@ -111,6 +132,7 @@ class StoredModel:
             QUESTION_ANSWERING: heads.SpanModel,
             PRETRAINING: heads.PretrainingModel,
             ENCODER: heads.EncoderModel,
+            RETRIEVAL: heads.EncoderModel,
         }
         return others[self.kind](self.config)
 
@@ -141,6 +163,7 @@ def read(folder: str, vocab_file: str | None = None) -> StoredModel:
         lower_case,
         settings.get("max_seq_length") or huggingface.read_max_seq_length(folder) or config.max_position_embeddings,
         labels_file.read(folder),
+        index.read_content(folder),
         {"pooling": huggingface.read_pooling(folder), **settings},
     )
 
@@ -165,7 +188,7 @@ def _read_onnx(folder: str, vocab_file: str | None) -> StoredModel:
         settings["do_lower_case"],
         settings["max_seq_length"],
         labels_file.read(folder),
-        settings,
+        settings=settings,
     )
 
 

@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 
 from bert import records, sidecar
-from bert.dynamic_masking import DynamicMasking, Rules, _draws, unmasked
+from bert.dynamic_masking import DynamicMasking, Rules, unmasked
 from bert.input_pipeline import RecordSet, training_batches
 from bert.masking import wanted_count
+from bert.random_numbers import draws
 from bert.tokenization import Vocabulary
 from tests import commands, numpy_bert
 
@@ -71,7 +72,7 @@ def rows_of(batch: dict) -> list[dict]:
 def test_the_generator_is_splitmix64():
     """The first numbers from the state 1234567, as they are published; the lowest bit is dropped."""
     expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
-    found = _draws(tf.constant([1234567], tf.uint64), 1, 4).numpy().tolist()
+    found = draws(tf.constant([1234567], tf.uint64), 1, 4).numpy().tolist()
     assert found == [[[number >> 1 for number in expected]]]
 
 

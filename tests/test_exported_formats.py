@@ -10,7 +10,8 @@ import tensorflow as tf
 import bert
 from bert import stored_model
 from bert.errors import InputError
-from bert.prediction.vectors import PoolingOptions, pooled_vectors
+from bert.options.pooling import PoolingOptions
+from bert.prediction.vectors import pooled_vectors
 from tests import commands, export_folders
 from tests.test_exporting import export
 

@@ -152,7 +152,17 @@ def test_checked_names_the_place():
 
 def test_lines_of_a_log_that_are_none(tmp_path, caplog):
     """They are told and left out; a last line that was cut off says only that the run was killed."""
-    lines = ['{"step": 1}', "null", "[]", "5", '{"step": "x"}', "\0", DEEP, '{"step": 2}', '{"ste']
+    lines = [
+        '{"step": 1}',
+        "null",
+        "[]",
+        "5",
+        '{"step": "x"}',
+        '{"step": 1, "loss": "x"}',
+        DEEP,
+        '{"step": 2}',
+        '{"ste',
+    ]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
     StepLog(str(tmp_path), 5)
     assert (tmp_path / "metrics.jsonl").read_text().splitlines() == ['{"step": 1}', '{"step": 2}']

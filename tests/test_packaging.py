@@ -91,7 +91,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     for expected in ("License-Expression: Apache-2.0", "Provides-Extra: beam", "Provides-Extra: serve"):
         assert expected in lines
     assert required_by(lines, "") == required_names(ROOT / "requirements.txt")
-    for extra in ("beam", "chinese", "onnx", "serve", "vocabulary"):
+    for extra in ("beam", "chinese", "onnx", "retrieval", "serve", "vocabulary"):
         assert required_by(lines, extra) == required_names(ROOT / f"requirements-{extra}.txt")
 
 

@@ -30,8 +30,9 @@ def server(tmp_path_factory, golden):
             golden / "squad" / "train.json",
             golden_tokenizer(golden).vocabulary.tokens,
         ),
+        "faq": trained.retrieval(tmp_path_factory.mktemp("faq")),
     }
-    with serving.running(models) as server:
+    with serving.running(models, intent_model=models["classes"]) as server:
         yield server
 
 
@@ -88,6 +89,31 @@ def test_the_answer_is_marked_in_its_document(server, tmp_path):
     marked = re.search("<mark>(.*?)</mark>", html)[1]
     assert marked == row["context"][found["start"] : found["end"]]
     assert row["context"] in text_of(html)
+
+
+def test_a_question_gets_answers_an_intent_or_that_none_is_known(server):
+    row = {"text": trained.texts(20)[5]}
+    (found,) = server.predict("faq", row)
+    (expected,) = server.predict("classes", row)
+    assert (found["intent"], found["intent_score"]) == (expected["label"], pytest.approx(expected["score"], abs=1e-5))
+    first = found["answers"][0]
+    assert (first["answer_id"], first["question"], first["answer"]) == ("answer 2", row["text"], "the text of 2")
+    assert first["score"] == pytest.approx(1, abs=1e-5)
+    assert found["known"] is True
+    (other,) = server.predict("faq", "bell bell bell")
+    assert other["answers"][0]["score"] < 1
+    told = server.ask("/v1/models/faq:predict", {"instances": [["a", "b"]]})
+    assert told.error == 'instances[0]: found ["a", "b"], expected a question, or {"text": ...}'
+
+
+@needs_browser
+def test_answers_are_told_with_their_scores(server, tmp_path):
+    html = shown(server, tmp_path, model="faq", text=trained.texts(20)[5])
+    (found,) = server.predict("faq", trained.texts(20)[5])
+    assert f'<p class="text told" dir="auto">{found["answers"][0]["answer"]}</p>' in html
+    assert "Intent: " in text_of(html)
+    for each in found["answers"]:
+        assert f"{each['score']:.3f}" in text_of(html)
 
 
 @needs_browser

@@ -81,6 +81,21 @@ def _tag(word: str, index: int) -> str:
     return {"company": "B-ORG", "group": "I-ORG" if index else "B-ORG", "new": "B-LOC"}.get(word, "O")
 
 
+def retrieval(folder: pathlib.Path, **flags: object) -> pathlib.Path:
+    """The index of an encoder that is not trained further: two questions for each of ten answers, and a dev set that
+    asks for two of them, and for one that is not there."""
+    lines = [f"{text}\tanswer {row // 2}\tthe text of {row // 2}\n" for row, text in enumerate(texts(20))]
+    (folder / "faq.tsv").write_text("question\tanswer_id\tanswer\n" + "".join(lines))
+    (folder / "dev.tsv").write_text("text\tanswer_id\nthe company\tanswer 1\nsaid no\tanswer 2\nno no no\t\n")
+    (start := folder / "start").mkdir()
+    own = {**_flags(folder), "init_checkpoint": pretrained(start), "knowledge_file": folder / "faq.tsv"}
+    own = {name: value for name, value in own.items() if name not in ("train_batch_size", "num_train_epochs")}
+    flags = {**own, "bert_config_file": start / "bert_config.json", "dev_file": folder / "dev.tsv", **flags}
+    outcome = commands.run("bert.commands.run_retrieval", "--do_index", "--do_eval", **flags)
+    assert outcome.status == 0, outcome.stderr
+    return folder / "output"
+
+
 def pretrained(folder: pathlib.Path) -> pathlib.Path:
     """One step of pre-training."""
     records = commands.write_records(folder / "records", commands.golden_rows("small_both")[:8])

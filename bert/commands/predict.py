@@ -53,6 +53,12 @@ class Settings:
     constrained_decoding: bool | None = option(None, "Tagging: only sequences of tags that the scheme allows.")
     pooling: str | None = option(None, "Vectors: how they become one.", ("mean", "max", "cls"))
     layer: int | None = option(None, "Vectors: of which layer; -1 is the last.")
+    top_k: int | None = option(None, "Retrieval: nearest answers that are told.")
+    threshold: float | None = option(None, "Retrieval: an answer of a lower score is not known.")
+    rerank_model: str | None = option(None, "Retrieval: folder of the model that orders the nearest anew.")
+    rerank_candidates: int | None = option(None, "Retrieval: how many of the nearest it orders.")
+    rerank_label: str | None = option(None, "Retrieval: its class that means equal.")
+    intent_model: str | None = option(None, "Retrieval: folder of a classifier, whose answer is told beside.")
 
     def check(self) -> None:
         if self.output_file and not self.input_file:

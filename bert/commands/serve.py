@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import os
 import re
+from typing import Any
 
 from bert.errors import InputError
 from bert.options import option, part, required
@@ -33,6 +34,9 @@ class Settings(LimitOptions):
     host: str = option("127.0.0.1", "The address it listens at: 0.0.0.0 is every one of this machine.")
     vocab_file: str | None = option(None, "The vocabulary of all models, where their folders do not tell theirs.")
     do_lower_case: bool | None = option(None, "Whether the models are lower-cased, where their folders do not say.")
+    intent_model: str | None = option(
+        None, "Folder of a classifier, whose answer is told beside those of all models for retrieval."
+    )
 
     def check(self) -> None:
         named_folders(self.model_dir)
@@ -58,6 +62,18 @@ def named_folders(text: str) -> dict[str, str]:
     return found
 
 
+def _tell_intents(predictors: dict[str, Any], folder: str) -> None:
+    """Raises InputError where there is no model for retrieval, beside which the intent could stand."""
+    from bert.prediction import RetrievalPredictor, reranking
+
+    found = [predictor for predictor in predictors.values() if isinstance(predictor, RetrievalPredictor)]
+    if not found:
+        raise InputError(f"--intent_model={folder}, but none of --model_dir is a model for retrieval")
+    intents = reranking.classifier(folder, "intent_model")
+    for predictor in found:
+        predictor.intents = intents
+
+
 def main(settings: Settings) -> None:
     if not all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
         raise InputError(
@@ -75,4 +91,6 @@ def main(settings: Settings) -> None:
             name: prediction.load(folder, vocab_file=settings.vocab_file, do_lower_case=settings.do_lower_case)
             for name, folder in named_folders(settings.model_dir).items()
         }
+        if settings.intent_model:
+            _tell_intents(predictors, settings.intent_model)
         server.serve(predictors, bound, part(settings, LimitOptions))

@@ -9,7 +9,7 @@ writing         the folders
 from collections.abc import Mapping
 from typing import Any
 
-from bert import files
+from bert import files, stored_model
 from bert.exporting import writing
 from bert.exporting.base import Exported
 from bert.exporting.classification import ExportedClassifier
@@ -22,6 +22,7 @@ _KINDS: dict[str, type[Exported]] = {
     kind.kind: kind
     for kind in (ExportedClassifier, ExportedEncoder, ExportedTagger, ExportedReader, ExportedPretraining)
 }
+_KINDS[stored_model.RETRIEVAL] = ExportedEncoder  # its vectors; the index stays where it is
 
 
 def export(

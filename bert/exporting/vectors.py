@@ -9,7 +9,8 @@ from bert.exporting.base import Exported, Function
 from bert.exporting.texts import TextReader, check_pairs, text_inputs
 from bert.heads import Tensors
 from bert.options import option
-from bert.prediction.vectors import PoolingOptions, check_layer, pooled_vectors
+from bert.options.pooling import PoolingOptions
+from bert.prediction.vectors import check_layer, pooled_vectors
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,4 +5,5 @@ fine_tune           the one function that trains, evaluates and predicts any of 
 classification      a class, several classes or a number for a text or a pair
 question_answering  an answer's place in a document
 tagging             a tag for every word
+retrieval           questions of the same answer close together
 """

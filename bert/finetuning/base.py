@@ -9,6 +9,7 @@ from bert import checkpoint
 from bert.config import BertConfig
 from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel
+from bert.input_pipeline import Rewrite
 from bert.measures import Measure, Report
 from bert.records.rows import Rows
 from bert.tasks import labels_file
@@ -31,12 +32,14 @@ class FineTuning(abc.ABC, Generic[AnyReport]):
       record_files: split -> name of its record file.
       groups_evaluation: an evaluation may put rows of like length together, because nobody compares its `loss`, a mean
         over batches, with another program's.
+      is_judged_at_the_end: the dev split is evaluated when training is over; False: the command has its own way.
     """
 
     name: str
     command: ClassVar[str]
     unit: str = "training examples"
     groups_evaluation: ClassVar[bool] = True
+    is_judged_at_the_end: ClassVar[bool] = True
     record_files: ClassVar[Mapping[str, str]] = {
         "train": "train.tf_record",
         "dev": "eval.tf_record",
@@ -84,6 +87,10 @@ class FineTuning(abc.ABC, Generic[AnyReport]):
     @abc.abstractmethod
     def rows(self, split: str) -> Rows:
         """The examples of a split as rows for the model."""
+
+    def rewrite(self) -> Rewrite | None:
+        """What changes training rows on their way to the model, as `input_pipeline.training_batches` says."""
+        return None
 
     def sizes(self) -> dict[str, int]:
         """The letters of the record kind's declaration beside S: how many labels there are, say."""

@@ -42,8 +42,8 @@ def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertCo
         sets = {split: write_records(trainer, task, split) for split in settings.splits}
         evaluation = dev_evaluation(task, sets["dev"]) if settings.do_eval else None
         if schedule:
-            run.train(trainer, settings, schedule, sets["train"], evaluation)
-        if evaluation:
+            run.train(trainer, settings, schedule, sets["train"], evaluation, task.rewrite())
+        if evaluation and task.is_judged_at_the_end:
             means, report = run.evaluate(trainer, evaluation)
             if report:
                 write_report(trainer.folder.own_path, task, "eval", report, means, trainer.model.declared_losses)

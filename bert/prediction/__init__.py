@@ -5,7 +5,7 @@ rows            what a row may be, and what is said of one that is none
 options         how rows are read and answers chosen: as the folder says, unless asked otherwise
 forward         the model as a function of rows of any number and length
 lines           lines of text in, lines of answers out
-classification, questions, tagging, vectors, masks   a predictor for each kind of model
+classification, questions, tagging, vectors, masks, retrieval   a predictor for each kind of model
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ from bert.prediction.classification import (
 )
 from bert.prediction.masks import MaskPredictor, MasksPrediction, Word
 from bert.prediction.questions import Answer, AnswerPrediction, QuestionPredictor
+from bert.prediction.retrieval import FoundAnswer, RetrievalPrediction, RetrievalPredictor
 from bert.prediction.tagging import Entity, TagsPrediction, TagsPredictor
 from bert.prediction.vectors import VectorPrediction, VectorPredictor
 
@@ -31,6 +32,7 @@ __all__ = [
     "ClassPrediction",
     "ClassificationPredictor",
     "Entity",
+    "FoundAnswer",
     "LabelsPrediction",
     "MaskPredictor",
     "MasksPrediction",
@@ -38,6 +40,8 @@ __all__ = [
     "Prediction",
     "Predictor",
     "QuestionPredictor",
+    "RetrievalPrediction",
+    "RetrievalPredictor",
     "TagsPrediction",
     "TagsPredictor",
     "VectorPrediction",
@@ -48,7 +52,14 @@ __all__ = [
 
 _PREDICTORS: dict[str, type[Predictor]] = {
     kind.kind: kind
-    for kind in (ClassificationPredictor, QuestionPredictor, TagsPredictor, VectorPredictor, MaskPredictor)
+    for kind in (
+        ClassificationPredictor,
+        QuestionPredictor,
+        TagsPredictor,
+        VectorPredictor,
+        MaskPredictor,
+        RetrievalPredictor,
+    )
 }
 
 
@@ -79,7 +90,7 @@ def load(
         stored = dataclasses.replace(stored, do_lower_case=do_lower_case)
     if vectors and not stored.is_onnx:
         encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith(f"{stored.config.encoder}/")}
-        stored = dataclasses.replace(stored, shapes=encoder, labels=None)
+        stored = dataclasses.replace(stored, shapes=encoder, labels=None, index=None)
     cannot = stored_model.PRETRAINING if not vectors else stored.kind  # a graph of ONNX does one thing
     if stored.is_onnx and stored.kind == cannot != stored_model.ENCODER:
         wanted = "vectors" if vectors else "words for [MASK]"

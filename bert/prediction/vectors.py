@@ -11,8 +11,8 @@ from bert import stored_model
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import HeadedModel, Tensors
-from bert.options import option
-from bert.pooling import POOLINGS, pool
+from bert.options.pooling import PoolingOptions
+from bert.pooling import pool
 from bert.prediction.base import Prediction, TextPredictor
 from bert.tasks.base import InputExample
 from bert.tasks.encoding import ClassificationRows
@@ -27,19 +27,6 @@ class VectorPrediction(Prediction):
 
     def as_dict(self) -> dict[str, Any]:
         return {"vector": self.vector.tolist(), "truncated": self.truncated}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PoolingOptions:
-    """How the vectors of WordPieces become one."""
-
-    pooling: str = option(
-        "mean",
-        "How vectors become one: the mean over all WordPieces, [CLS] and [SEP] among them, the largest value of each "
-        "component, or the vector of [CLS].",
-        POOLINGS,
-    )
-    layer: int = option(-1, "Whose vectors: -1 is the last layer, -2 the one before it, 1 the first.")
 
 
 class VectorPredictor(TextPredictor[VectorPrediction]):

@@ -108,18 +108,7 @@ class Table(Task):
         return self.label_kind.read(value, row.where, self.options.label_separator)
 
     def _all_rows(self, data_dir: str, split: str) -> Iterator[Row]:
-        path = self.path(data_dir, split)
-        first = None
-        for row in rows.read(path, self.options.header):
-            if first is None:
-                first = row
-                check_header(row)
-            if not rows.is_json(path) and len(row.columns) != len(row.header or first.columns):
-                expected = "as in the header" if row.header else f"as in line {first.number + 1}"
-                raise InputError(
-                    f"{row.where}: {len(row.columns)} columns, expected {len(row.header or first.columns)} {expected}"
-                )
-            yield row
+        return rows_of(self.path(data_dir, split), self.options.header)
 
     def _rows_for_dev(self, data_dir: str) -> frozenset[int]:
         """Which rows of the training file are the dev set. Raises InputError where the fraction makes none."""
@@ -167,6 +156,21 @@ def stratified(strata: Sequence[Stratum], fraction: float, seed: int) -> frozens
             drawn.add(index)
             left.subtract(classes[index])
     return frozenset(drawn)
+
+
+def rows_of(path: str, has_header: bool) -> Iterator[Row]:
+    """The rows of a file. Raises InputError for a row that has not as many columns as the header, or the first row."""
+    first = None
+    for row in rows.read(path, has_header):
+        if first is None:
+            first = row
+            check_header(row)
+        if not rows.is_json(path) and len(row.columns) != len(row.header or first.columns):
+            expected = "as in the header" if row.header else f"as in line {first.number + 1}"
+            raise InputError(
+                f"{row.where}: {len(row.columns)} columns, expected {len(row.header or first.columns)} {expected}"
+            )
+        yield row
 
 
 def cell(row: Row, column: str, flag: str) -> object:

@@ -196,19 +196,20 @@ class Trainer:
     def evaluate(
         self, batches: tf.data.Dataset, total: int | None = None, keep_outputs: bool = False
     ) -> tuple[dict[str, np.float32], Outputs]:
-        """Means over all rows of every loss term and measure, and `loss`, the plain mean of the batches' losses; and,
-        where they are kept, the model's outputs for every record."""
+        """Means over all rows of every loss term and measure, and `loss`, the plain mean of the batches' losses, where
+        an evaluation of the model has one; and, where they are kept, the model's outputs for every record."""
         means, losses, collector = Means(), [], OutputCollector()
         progress = reporting.Progress("Evaluating", total, unit="batches")
         for batch in distribution.distribute(self.strategy, batches):
             pairs, loss, outputs = self.steps.evaluate(batch, keep_outputs=keep_outputs)
             means.add({name: (pair.sum.numpy(), pair.weight.numpy()) for name, pair in pairs.items()})
-            losses.append(loss.numpy())
+            losses += [value.numpy() for value in loss]
             if keep_outputs:
                 collector.add(outputs)
-            progress.advance(1, {"loss": float(np.mean(losses))})
+            progress.advance(1, {"loss": float(np.mean(losses))} if losses else {})
         progress.close()
-        return {**means.values(), "loss": np.float32(np.mean(losses))}, collector.in_order()
+        mean = {"loss": np.float32(np.mean(losses))} if losses else {}
+        return {**means.values(), **mean}, collector.in_order()
 
     def predict(self, batches: tf.data.Dataset, total: int | None = None) -> Outputs:
         """The model's outputs for every record, in the order of the files whatever the order of the batches."""

@@ -55,19 +55,21 @@ class Steps:
     @tf.function(reduce_retracing=True)
     def evaluate(
         self, batch: Tensors, keep_outputs: bool = False
-    ) -> tuple[dict[str, Mean], tf.Tensor, dict[str, tf.Tensor]]:
-        """The sums and weights of a batch, its loss, and, where they are kept, the outputs as `predict` gives them."""
+    ) -> tuple[dict[str, Mean], list[tf.Tensor], dict[str, tf.Tensor]]:
+        """The sums and weights of a batch, its loss, if an evaluation of the model has one, and, where they are kept,
+        the outputs as `predict` gives them."""
 
-        def evaluate_replica(batch: Tensors) -> tuple[dict[str, Mean], tf.Tensor, Tensors]:
+        def evaluate_replica(batch: Tensors) -> tuple[dict[str, Mean], list[tf.Tensor], Tensors]:
             outputs = self.model(batch)
             terms = self.model.evaluation_terms(batch, outputs)
             pairs = _summed({**terms, **self.model.measures(batch, outputs)})
-            return pairs, tf.add_n([pairs[name].value for name in terms]), outputs if keep_outputs else {}
+            loss = [tf.add_n([pairs[name].value for name in terms])] if terms else []
+            return pairs, loss, outputs if keep_outputs else {}
 
         pairs, loss, outputs = self.strategy.run(evaluate_replica, args=(batch,))
         if keep_outputs:
             outputs = self._gathered_rows(outputs, batch)
-        return {name: Mean(*map(self._local, pair)) for name, pair in pairs.items()}, self._local(loss), outputs
+        return {name: Mean(*map(self._local, pair)) for name, pair in pairs.items()}, [*map(self._local, loss)], outputs
 
     @tf.function(reduce_retracing=True)
     def predict(self, batch: Tensors) -> dict[str, tf.Tensor]:

@@ -1,0 +1,165 @@
+"""What queries find in the index, or by BM25: reports, ranks, the threshold of I don't know, predictions."""
+
+import dataclasses
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from bert import files, prediction, reporting
+from bert.answering.settings import RetrievalSettings
+from bert.prediction.retrieval import RetrievalPredictor
+from bert.reporting import Progress
+from bert.retrieval import calibration, index, judging, knowledge, splitting
+from bert.retrieval.bm25 import Bm25
+from bert.retrieval.judging import Judged
+from bert.retrieval.knowledge import KnowledgeBase, Queries
+from bert.retrieval.ranking import Ranking, Search
+
+logger = logging.getLogger(__name__)
+
+# Texts, how many answers at least (None: all), whether copies are left out -> what each text finds.
+Rankings = Callable[[Sequence[str], int | None, bool], Iterator[Ranking]]
+
+
+def check_files(settings: RetrievalSettings) -> None:
+    """Raises InputError for a file that cannot be read, before any work."""
+    for name in ("knowledge_file", "dev_file", "predict_file", "add_file", "remove_file"):
+        path = getattr(settings, name)
+        if path:
+            files.check_readable(path, f"`{name}`")
+
+
+def ask_index(settings: RetrievalSettings) -> None:
+    """Evaluates and predicts with the model and the index in `output_dir`.
+
+    Raises InputError where there is no index, or it was made with something else.
+    """
+    folder = settings.output_dir
+    made_with = {"pooling": settings.pooling, "layer": settings.layer}
+    index.check_fingerprint(folder, index.require_content(folder)["fingerprint"], made_with)
+    names = ("rerank_model", "rerank_candidates", "rerank_label", "top_k")
+    options: dict[str, Any] = {name: getattr(settings, name) for name in names}
+    if settings.do_eval:  # which chooses another
+        options["threshold"] = -math.inf
+    predictor = prediction.load(
+        folder,
+        vocab_file=settings.vocab_file,
+        do_lower_case=settings.do_lower_case,
+        max_seq_length=settings.max_seq_length,
+        **options,
+    )
+    assert isinstance(predictor, RetrievalPredictor)
+    base, threshold = predictor.search.base, predictor.options.threshold
+    with files.locked_folder(folder):
+        if settings.do_eval:
+            chosen = evaluate(settings, base, predictor.rankings)
+            if chosen:
+                threshold = chosen.threshold
+                scored_by = {name: options[name] for name in names[:2]}
+                index.write_threshold(folder, {**dataclasses.asdict(chosen), **scored_by})
+                logger.info("Stored the threshold in %s", index.path_of(folder))
+        if settings.do_predict:
+            predict(settings, base, predictor.rankings, threshold)
+
+
+def ask_bm25(settings: RetrievalSettings) -> None:
+    """Evaluates and predicts with the words of the knowledge base."""
+    assert settings.knowledge_file is not None
+    base = knowledge.read(settings.knowledge_file, settings)
+    search = Search(base, Bm25(base.questions))
+
+    def rankings(texts: Sequence[str], answers: int | None, leave_out_copies: bool) -> Iterator[Ranking]:
+        return search.rankings(texts, texts, answers, leave_out_copies)
+
+    files.check_folder(settings.output_dir, "output_dir")
+    files.make_folder(settings.output_dir)
+    with files.locked_folder(settings.output_dir):
+        chosen = evaluate(settings, base, rankings) if settings.do_eval else None
+        if settings.do_predict:
+            predict(settings, base, rankings, chosen.threshold if chosen else -math.inf)
+
+
+def evaluate(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings) -> calibration.Point | None:
+    """Judges what the questions of the evaluation find, chooses the threshold, and writes eval_results.txt,
+    eval_report.json and eval_ranks.tsv; None where no question could be judged."""
+    queries = _asked(settings, base)
+    logger.info("***** Running evaluation *****")
+    logger.info("  Num queries = %d", len(queries))
+    report = judging.judge(base, queries, _told(rankings(queries.texts, None, True), len(queries)))
+    every = [*report.judged, *report.outside]
+    if every:
+        report = dataclasses.replace(report, calibration=_calibrated(settings, base, queries, every))
+    _write(settings, base, queries, report, "eval")
+    return report.calibration.chosen if report.calibration else None
+
+
+def predict(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings, threshold: float) -> None:
+    """Writes predictions.tsv, and judges them where the file says which answers are right."""
+    assert settings.predict_file is not None
+    queries = knowledge.read_queries(settings.predict_file, settings, needs_answers=False)
+    knowledge.check_known(queries, base, settings.predict_file)
+    logger.info("***** Running prediction *****")
+    logger.info("  Num queries = %d", len(queries))
+    found = [_cut(each, settings.top_k) for each in _told(rankings(queries.texts, settings.top_k, False), len(queries))]
+    path = os.path.join(settings.output_dir, "predictions.tsv")
+    known = [bool(len(each.scores) and each.scores[0] >= threshold) for each in found]
+    judging.write_answers(path, base, queries, zip(known, found, strict=True))
+    logger.info("%d of %d questions are answered.", sum(known), len(known))
+    logger.info("Wrote the predictions to %s", path)
+    if queries.answer_ids:
+        # A copy answers a question, and says nothing of the model.
+        report = judging.judge(base, queries, _told(rankings(queries.texts, None, True), len(queries)))
+        _write(settings, base, queries, report, "test")
+
+
+def _asked(settings: RetrievalSettings, base: KnowledgeBase) -> Queries:
+    if not settings.dev_fraction:
+        assert settings.dev_file is not None
+        queries = knowledge.read_queries(settings.dev_file, settings, needs_answers=True)
+        knowledge.check_known(queries, base, settings.dev_file)
+        return queries
+    assert settings.knowledge_file is not None
+    whole = knowledge.read(settings.knowledge_file, settings)  # the index may have become another
+    return splitting.asked(whole, splitting.held_out(whole, settings))
+
+
+def _told(rankings: Iterator[Ranking], total: int) -> Iterator[Ranking]:
+    """The same, with progress."""
+    progress = Progress("Searching", total, unit="queries")
+    for ranking in rankings:
+        yield ranking
+        progress.advance(1)
+    progress.close()
+
+
+def _calibrated(
+    settings: RetrievalSettings, base: KnowledgeBase, queries: Queries, every: Sequence[Judged]
+) -> calibration.Calibration:
+    assert queries.answer_ids is not None
+    scores = np.array([each.score for each in every], np.float32)
+    right = np.array([each.rank == 1 for each in every])
+    has_answer = np.array([bool(queries.answer_ids[each.query]) for each in every])
+    return calibration.calibrate(scores, right, has_answer, settings.threshold_by, settings.min_precision)
+
+
+def _cut(ranking: Ranking, count: int) -> Ranking:
+    return ranking._replace(best=ranking.best[:count], scores=ranking.scores[:count])
+
+
+def _write(
+    settings: RetrievalSettings, base: KnowledgeBase, queries: Queries, report: judging.Report, name: str
+) -> None:
+    """NAME_results.txt, NAME_report.json and NAME_ranks.tsv."""
+    for line in report.table():
+        logger.info("  %s", line)
+    results, report_path, ranks = (
+        os.path.join(settings.output_dir, f"{name}_{ending}") for ending in ("results.txt", "report.json", "ranks.tsv")
+    )
+    reporting.write_results(results, {f"{name}_{measure}": value for measure, value in report.measures.items()})
+    files.write_json(report_path, {"task": "retrieval", "retriever": settings.retriever, **report.values()})
+    judging.write_ranks(ranks, base, queries, report)
+    logger.info("Wrote %s and %s", report_path, ranks)

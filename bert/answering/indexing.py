@@ -1,0 +1,124 @@
+"""The index: made of a knowledge base, and changed without making it anew."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bert import files, prediction, stored_model
+from bert.answering.settings import RetrievalSettings
+from bert.errors import InputError
+from bert.prediction.retrieval import unit
+from bert.prediction.vectors import VectorPredictor
+from bert.reporting import Progress
+from bert.retrieval import index, knowledge
+from bert.retrieval.index import Index
+from bert.retrieval.knowledge import KnowledgeBase
+from bert.tasks import table
+
+logger = logging.getLogger(__name__)
+
+Encode = Callable[[Sequence[str]], np.ndarray]
+_AT_ONCE = 1024  # questions between two lines of progress
+
+
+def make(settings: RetrievalSettings) -> None:
+    """Encodes the knowledge base with the model in `output_dir` and writes the index there."""
+    assert settings.knowledge_file is not None
+    base = knowledge.read(settings.knowledge_file, settings)
+    vectors = _encoder(settings)(base.questions)
+    _write(settings.output_dir, Index(base, vectors, _fingerprint(settings), settings.index))
+
+
+def change(settings: RetrievalSettings) -> None:
+    """Removes questions from the index and adds others; only these are encoded. The threshold stays.
+
+    Raises InputError where the index was made with another model, or one to be removed is not there.
+    """
+    found, folder = index.read(settings.output_dir), settings.output_dir
+    index.check_fingerprint(folder, found.fingerprint, _fingerprint(settings))
+    removed = np.union1d(_rows_of_ids(found.base, settings.remove_ids), _rows_of_file(found.base, settings))
+    if len(removed):
+        found = found.without(removed)
+        logger.info("Removed %d questions.", len(removed))
+    if settings.add_file:
+        added = knowledge.read(settings.add_file, settings)
+        found.base.with_added(added, settings.add_file)  # whether they fit, before they are encoded
+        found = found.with_added(added, _encoder(settings)(added.questions), settings.add_file)
+        logger.info("Added %d questions.", len(added))
+    if found.threshold:
+        logger.info("The threshold stays the one of the questions before; `do_eval` chooses it anew.")
+    _write(folder, found)
+
+
+def hard_negatives_encoder(settings: RetrievalSettings) -> Encode | None:
+    """What makes the vectors that hard negatives are looked for with; None: BM25 does, or nobody asks."""
+    folder = settings.hard_negatives_from
+    if not settings.hard_negatives or folder == "bm25":
+        return None
+    return _vectors(prediction.load(folder, vectors=True, pooling=settings.pooling))
+
+
+def _fingerprint(settings: RetrievalSettings) -> dict[str, object]:
+    """What decides over the vectors of the model in `output_dir`."""
+    stored = stored_model.read(settings.output_dir, settings.vocab_file)
+    return stored.fingerprint(settings.pooling, settings.layer, settings.max_seq_length)
+
+
+def _encoder(settings: RetrievalSettings) -> Encode:
+    """The model in `output_dir` as a function."""
+    predictor = prediction.load(
+        settings.output_dir,
+        vocab_file=settings.vocab_file,
+        do_lower_case=settings.do_lower_case,
+        max_seq_length=settings.max_seq_length,
+        vectors=True,
+        pooling=settings.pooling,
+        layer=settings.layer,
+    )
+    return _vectors(predictor)
+
+
+def _vectors(predictor: prediction.Predictor) -> Encode:
+    """A model as a function that tells how far it is; vectors of length 1."""
+    assert isinstance(predictor, VectorPredictor)
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        progress = Progress("Encoding", len(texts), unit="questions")
+        parts = []
+        for begin in range(0, len(texts), _AT_ONCE):
+            part = texts[begin : begin + _AT_ONCE]
+            parts.append(unit(predictor.encode(part)))
+            progress.advance(len(part))
+        progress.close()
+        return np.concatenate(parts)
+
+    return encode
+
+
+def _rows_of_ids(base: KnowledgeBase, ids: str | None) -> np.ndarray:
+    """The questions of answers, by their ids."""
+    names = [name.strip() for name in (ids or "").split(",") if name.strip()]
+    unknown = next((name for name in names if name not in base.numbers), None)
+    if unknown is not None:
+        raise InputError(f"`remove_ids`: the answer '{unknown}' is not in the index")
+    return np.flatnonzero(np.isin(base.groups, [base.numbers[name] for name in names]))
+
+
+def _rows_of_file(base: KnowledgeBase, settings: RetrievalSettings) -> np.ndarray:
+    """The questions that a file has, whatever their answers."""
+    found = [knowledge.NO_ROWS]
+    for row in table.rows_of(settings.remove_file, settings.header) if settings.remove_file else ():
+        text = table.text_of(row, settings.question_column, "question_column")
+        found.append(base.copies(text))
+        if not len(found[-1]):
+            raise InputError(f"{row.where}: the question '{text}' is not in the index")
+    return np.unique(np.concatenate(found))
+
+
+def _write(folder: str, found: Index) -> None:
+    with files.locked_folder(folder):
+        path = index.write(folder, found)
+    for line in knowledge.described(found.base):
+        logger.info(line)
+    logger.info("Wrote the index to %s", path)

@@ -1,0 +1,33 @@
+"""The steps of run_retrieval in their order."""
+
+import dataclasses
+import functools
+
+from bert.answering import asking, indexing
+from bert.answering.settings import RetrievalSettings
+from bert.finetuning.fine_tune import fine_tune
+from bert.finetuning.retrieval import Retrieval, place_model
+
+
+def run(settings: RetrievalSettings) -> None:
+    """Does what the settings ask for: train, make or change the index, evaluate, predict.
+
+    Raises InputError for whatever is wrong with settings, files and the model, most of it before any work.
+    """
+    asking.check_files(settings)
+    if settings.retriever == "bm25":
+        asking.ask_bm25(settings)
+        return
+    if settings.do_train:
+        on_the_way = settings.do_eval and settings.eval_every_steps > 0
+        every = settings.eval_every_steps if on_the_way else 0
+        training = dataclasses.replace(settings, do_eval=on_the_way, do_predict=False, eval_every_steps=every)
+        fine_tune(training, functools.partial(Retrieval, settings, indexing.hard_negatives_encoder(settings)))
+    else:
+        place_model(settings, settings)
+    if settings.do_index:
+        indexing.make(settings)
+    if settings.changes_index:
+        indexing.change(settings)
+    if settings.do_eval or settings.do_predict:
+        asking.ask_index(settings)

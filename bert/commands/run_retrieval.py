@@ -1,0 +1,68 @@
+"""Answers frequent questions by similarity: trains, indexes, evaluates and predicts.
+
+    bert run_retrieval --knowledge_file=faq.tsv --output_dir=output/faq \\
+        --vocab_file=$BERT_BASE_DIR/vocab.txt --bert_config_file=$BERT_BASE_DIR/bert_config.json \\
+        --init_checkpoint=$BERT_BASE_DIR/bert_model.ckpt --do_train=true --do_index=true --do_eval=true \\
+        --dev_fraction=0.2 --max_seq_length=64 --train_batch_size=32 --learning_rate=2e-5 --num_train_epochs=3.0
+
+The knowledge base has the columns question, answer_id and, if the answers have texts, answer; many questions may have
+the same answer. Without --do_train the encoder of --init_checkpoint is taken as it is. --do_eval and --do_predict
+search the index that --do_index has written; bert predict and bert serve answer with it. docs/retrieval.md tells more.
+"""
+
+import dataclasses
+
+from bert.answering.settings import RetrievalSettings
+from bert.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(RetrievalSettings):
+    """The flags of run_retrieval."""
+
+    def check(self) -> None:
+        super().check()
+        missing = [f"--{name}" for name in ("bert_config_file", "vocab_file") if not getattr(self, name)]
+        if missing and self.retriever != "bm25":
+            raise InputError(f"{', '.join(missing)} must be given, but for --retriever=bm25")
+        self._check_files()
+        for name in ("top_k", "rerank_candidates"):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{name} is {getattr(self, name)}, expected at least 1")
+        if self.hard_negatives < 0:
+            raise InputError(f"--hard_negatives is {self.hard_negatives}, expected 0 or more")
+        if not self.temperature > 0:
+            raise InputError(f"--temperature is {self.temperature}, expected more than 0")
+        if not 0 <= self.min_precision <= 1:
+            raise InputError(f"--min_precision is {self.min_precision}, expected 0 to 1")
+        if self.do_train and self.layer != -1:
+            raise InputError(f"--layer is {self.layer}, but --do_train trains the last layer, -1")
+        if self.do_train and self.train_batch_size < 2:
+            raise InputError("--train_batch_size is 1, expected at least 2: the others of a batch are what is wrong")
+        if self.retriever == "bm25" and (self.do_train or self.do_index or self.changes_index or self.rerank_model):
+            raise InputError("--retriever=bm25 has no model and no index, expected --do_eval or --do_predict alone")
+
+    def _check_files(self) -> None:
+        if not 0 <= self.dev_fraction < 1:
+            raise InputError(f"--dev_fraction is {self.dev_fraction}, expected 0 or more and less than 1")
+        if self.dev_fraction and self.dev_file:
+            raise InputError(f"--dev_fraction={self.dev_fraction} and --dev_file={self.dev_file}: expected only one")
+        if self.do_eval and not self.dev_fraction and not self.dev_file:
+            raise InputError("--do_eval needs --dev_file or --dev_fraction")
+        if self.do_predict and not self.predict_file:
+            raise InputError("--do_predict needs --predict_file")
+        asking = {
+            "--do_train": self.do_train,
+            "--do_index": self.do_index,
+            "--dev_fraction": bool(self.dev_fraction),
+            "--retriever=bm25": self.retriever == "bm25",
+        }
+        needing = next((flag for flag, is_asked in asking.items() if is_asked), None)
+        if needing and not self.knowledge_file:
+            raise InputError(f"{needing} needs --knowledge_file")
+
+
+def main(settings: Settings) -> None:
+    from bert.answering.work import run  # TensorFlow: --help does not wait for it
+
+    run(settings)

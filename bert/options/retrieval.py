@@ -1,0 +1,106 @@
+"""What a retrieval of answers is about: the files, how the encoder learns, how is searched and judged."""
+
+import dataclasses
+
+from bert.options import option
+from bert.options.pooling import PoolingOptions
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KnowledgeOptions:
+    """The files and their columns. A column is a name of the header, or a number counted from 1."""
+
+    knowledge_file: str | None = option(
+        None, "The knowledge base, TSV, CSV or JSON lines: a question, the id of its answer, and the answer's text."
+    )
+    dev_file: str | None = option(None, "Questions and the ids of their answers, to evaluate with; no id: no answer.")
+    predict_file: str | None = option(None, "Questions to answer; ids of answers, if any, judge.")
+    header: bool = option(True, "The first line of a TSV or CSV file names the columns.")
+    question_column: str = option("question", "Column of the questions of the knowledge base.")
+    text_column: str | None = option(
+        None, "Column of the questions of the other files; text where the header has it, else `question_column`."
+    )
+    answer_id_column: str = option("answer_id", "Column of the id of the answer.")
+    answer_column: str | None = option(None, "Column of the answer's text; answer where the header has it.")
+    equal_label: str | None = option(
+        None,
+        "The knowledge base is a file of pairs: those with this label are equal questions, and a cluster of equal "
+        "questions is an answer. The pairs are in `question_column` and `question_b_column`.",
+    )
+    question_b_column: str = option("question_b", "With `equal_label`: column of the second question.")
+    label_column: str = option("label", "With `equal_label`: column of the label.")
+    dev_fraction: float = option(0.0, "Evaluate with this part of the knowledge base, which is not trained on.")
+    dev_split: str = option(
+        "answers",
+        "What `dev_fraction` takes: answers with all their questions, to see what new answers will be like, or "
+        "questions of every answer.",
+        ("answers", "questions"),
+    )
+    dev_seed: int = option(0, "Fixes what `dev_fraction` takes.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TwoTowerOptions(PoolingOptions):
+    """How the encoder learns."""
+
+    temperature: float = option(0.05, "Cosines are divided by this before the softmax over the answers of a batch.")
+    single_questions: str = option(
+        "dropout",
+        "A question that is the only one of its answer: dropout takes it for its own partner, under another dropout "
+        "mask; leave_out does not train on it.",
+        ("dropout", "leave_out"),
+    )
+    hard_negatives: int = option(
+        0, "So many of the nearest questions of other answers go with each question as wrong ones."
+    )
+    hard_negatives_from: str = option(
+        "bm25", "What finds `hard_negatives`: bm25, or a folder with a model whose vectors do."
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RerankOptions:
+    """A second model, which reads the question beside each of the nearest."""
+
+    rerank_model: str = option(
+        "", "Folder of a classifier or regressor of pairs, trained by run_classifier, which orders the nearest anew."
+    )
+    rerank_candidates: int = option(20, "So many of the nearest questions are ordered anew.")
+    rerank_label: str = option("", "The class that means equal, where the classes are no numbers.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnsweringOptions(RerankOptions):
+    """How a question is answered."""
+
+    top_k: int = option(3, "Nearest answers that are told.")
+    intent_model: str = option("", "Folder of a classifier of single texts, whose answer is told beside.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RetrievalOptions(KnowledgeOptions, TwoTowerOptions, AnsweringOptions):
+    """All of it."""
+
+    do_index: bool = option(False, "Encode the knowledge base and write the index.")
+    index: str = option(
+        "exact",
+        "How the index is searched: exact, by all products, or faiss, by a graph, nearly exact.",
+        ("exact", "faiss"),
+    )
+    retriever: str = option(
+        "model", "What searches: the model, or bm25, by words, as the baseline that needs none.", ("model", "bm25")
+    )
+    add_file: str | None = option(
+        None, "Add the questions of this file to the index; its columns are those of `knowledge_file`."
+    )
+    remove_file: str | None = option(None, "Remove the questions of this file from the index.")
+    remove_ids: str | None = option(None, "Remove the answers with these ids, comma-separated, from the index.")
+    min_precision: float = option(
+        0.9, "Answer as many questions as can be with at least this share right; the others get: I don't know."
+    )
+    threshold_by: str = option(
+        "auto",
+        "How the threshold of I don't know is chosen: by min_precision, or by f1; auto, by f1 where questions without "
+        "an answer are among those of the evaluation.",
+        ("auto", "min_precision", "f1"),
+    )

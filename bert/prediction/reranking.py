@@ -1,0 +1,53 @@
+"""How equal two questions are, by a model of pairs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bert import stored_model
+from bert.errors import InputError
+from bert.prediction.classification import ClassificationPredictor, ClassPrediction, NumberPrediction
+from bert.tasks.label_kinds import as_number
+
+
+class Reranker:
+    """A classifier or regressor of pairs as a score: the number, the expected value where the classes are numbers (1,
+    0.5, 0), or the probability of the class `label`.
+
+    Raises InputError for a model of another kind, and where nothing says which class means equal.
+    """
+
+    def __init__(self, folder: str, label: str) -> None:
+        self._predictor = classifier(folder, "rerank_model")
+        stored = self._predictor.stored
+        if stored.labels is not None and not stored.labels.get("pairs", True):
+            raise InputError(f"`rerank_model`={folder} was trained on single texts, expected pairs")
+        names = stored.label_names
+        numbers = [as_number(name) for name in names]
+        self._values: dict[str, float] = {}
+        if label:
+            if label not in names:
+                raise InputError(f"`rerank_label` is '{label}', expected one of {', '.join(names) or 'none: a number'}")
+            self._values = {name: float(name == label) for name in names}
+        elif None not in numbers:
+            self._values = {name: number for name, number in zip(names, numbers, strict=True) if number is not None}
+        else:
+            raise InputError(f"`rerank_model`={folder} has the classes {', '.join(names)}: give `rerank_label`")
+
+    def __call__(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+        """float32 [pairs]."""
+        return np.array([self._score(result) for result in self._predictor.iterate(pairs)], np.float32)
+
+    def _score(self, result: object) -> float:
+        if isinstance(result, NumberPrediction):
+            return result.number
+        assert isinstance(result, ClassPrediction)
+        return sum(value * result.probabilities[name] for name, value in self._values.items())
+
+
+def classifier(folder: str, flag: str) -> ClassificationPredictor:
+    """The model of a folder that says a class or a number. Raises InputError, naming the flag, for another kind."""
+    stored = stored_model.read(folder)
+    if stored.kind != stored_model.CLASSIFICATION or stored.label_kind.name == "multilabel":
+        raise InputError(f"`{flag}`={folder} holds a model for {stored.kind}, expected one class or number a row")
+    return ClassificationPredictor(stored, None, {})

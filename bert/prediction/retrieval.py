@@ -1,0 +1,168 @@
+"""The nearest answers to a question, or that none is known. Shapes: R rows, H hidden size."""
+
+import dataclasses
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bert import stored_model
+from bert.errors import InputError
+from bert.heads import HeadedModel, Tensors
+from bert.options import option
+from bert.options.pooling import PoolingOptions
+from bert.options.retrieval import AnsweringOptions
+from bert.prediction import rows as row_reading
+from bert.prediction.base import Prediction, Predictor, checked_length
+from bert.prediction.classification import ClassPrediction
+from bert.prediction.options import check_positive
+from bert.prediction.reranking import Reranker, classifier
+from bert.prediction.vectors import pooled_vectors
+from bert.retrieval import index
+from bert.retrieval.ranking import Ranking, Search
+from bert.stored_model import StoredModel
+from bert.tasks.base import InputExample
+from bert.tasks.encoding import ClassificationRows
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN = "I don't know"
+_EXPECTED = 'a question, or {"text": ...}'
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundAnswer:
+    """An answer: its id, how near its best question is, this question, and the text, "" where there is none."""
+
+    answer_id: str
+    score: float
+    question: str
+    answer: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrievalPrediction(Prediction):
+    """The nearest answers, and whether the first is near enough to be one; the intent where a model for it is named."""
+
+    known: bool
+    answers: tuple[FoundAnswer, ...]
+    intent: str | None
+    intent_score: float | None
+    truncated: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RetrievalReading(AnsweringOptions):
+    """How a question is answered; the threshold is that of the index, if one was chosen."""
+
+    threshold: float = option(-math.inf, "Answers with a lower score are not known; -inf: all are.")
+
+
+class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
+    """Answers questions with the index that lies in the folder. Raises InputError where that was made with anything
+    else than this model and these options."""
+
+    kind = stored_model.RETRIEVAL
+    fields: ClassVar[Mapping[str, str]] = {"text": "the question"}
+    options_class = RetrievalReading
+
+    def __init__(self, stored: StoredModel, max_seq_length: int | None, options: Mapping[str, Any]) -> None:
+        assert stored.index is not None
+        fingerprint = stored.index["fingerprint"]
+        self.pooling = PoolingOptions(pooling=fingerprint["pooling"], layer=fingerprint["layer"])
+        length = checked_length(stored, max_seq_length)
+        ours = stored.fingerprint(self.pooling.pooling, self.pooling.layer, length)
+        index.check_fingerprint(stored.folder, fingerprint, ours)
+        calibrated = stored.index.get("threshold") or {}
+        given = {name: value for name, value in options.items() if value is not None}
+        super().__init__(stored, max_seq_length, {**_calibrated(calibrated, given), **given})
+        found = index.read(stored.folder)
+        rerank = Reranker(self.options.rerank_model, self.options.rerank_label) if self.options.rerank_model else None
+        self.search = Search(found.base, found.retriever(), rerank, self.options.rerank_candidates)
+        self.intents = classifier(self.options.intent_model, "intent_model") if self.options.intent_model else None
+
+    def check_options(self) -> None:
+        check_positive(self.options, "top_k", "rerank_candidates")
+
+    def network(self, model: HeadedModel) -> Callable[[Tensors], Tensors]:
+        return lambda batch: {"vector": pooled_vectors(model, batch, self.pooling)}
+
+    def example(self, row: object) -> InputExample:
+        found = row
+        if isinstance(row, Mapping):
+            row_reading.check_names(row, tuple(self.fields), _EXPECTED)
+            found = row.get("text")
+        if not isinstance(found, str):
+            raise InputError(f"found {row_reading.shown(row)}, expected {_EXPECTED}")
+        return InputExample("", found)
+
+    def encode(self, examples: Sequence[InputExample]) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors of length 1, float32 [R, H], and how many WordPieces of each were not read, int64 [R]."""
+        rows = ClassificationRows(examples, (), self.tokenizer, self.max_seq_length)
+        vectors = np.stack(self.forward(rows.features(0, len(rows)))["vector"])
+        return unit(vectors), rows.lost
+
+    def rankings(
+        self, texts: Sequence[str], answers: int | None = None, leave_out_copies: bool = False
+    ) -> Iterator[Ranking]:
+        """What each text finds, as `Search.rankings` says."""
+        for begin in range(0, len(texts), self.rows_at_once):
+            own = texts[begin : begin + self.rows_at_once]
+            vectors, _ = self.encode(self.read(own))
+            yield from self.search.rankings(own, vectors, answers, leave_out_copies)
+
+    def is_known(self, ranking: Ranking) -> bool:
+        """Whether the best answer is near enough."""
+        return bool(len(ranking.scores) and ranking.scores[0] >= self.options.threshold)
+
+    def _answer(self, examples: Sequence[InputExample]) -> Iterable[RetrievalPrediction]:
+        texts = [example.text_a for example in examples]
+        vectors, lost = self.encode(examples)
+        rankings = self.search.rankings(texts, vectors, self.options.top_k)
+        intents = self.intents.answer(self.intents.read(texts)) if self.intents else [None] * len(texts)
+        for ranking, intent, truncated in zip(rankings, intents, lost.tolist(), strict=True):
+            label, score = (intent.label, intent.score) if isinstance(intent, ClassPrediction) else (None, None)
+            yield RetrievalPrediction(self.is_known(ranking), self._found(ranking), label, score, truncated)
+
+    def _found(self, ranking: Ranking) -> tuple[FoundAnswer, ...]:
+        base, count = self.search.base, self.options.top_k
+        found = []
+        for row, score in zip(ranking.best[:count].tolist(), ranking.scores[:count].tolist(), strict=True):
+            name = base.answer_ids[row]
+            found.append(FoundAnswer(name, score, base.questions[row], base.answers.get(name, "")))
+        return tuple(found)
+
+    def row_of(self, line: str) -> object:
+        return line
+
+    def cells(self, result: RetrievalPrediction) -> list[str]:
+        """The text of the best answer, or its id, or that none is known; then of each answer id, score and question."""
+        first = UNKNOWN
+        if result.known:
+            first = result.answers[0].answer or result.answers[0].answer_id
+        intent = [] if result.intent is None else [result.intent, f"{result.intent_score:.4f}"]
+        found = [(each.answer_id, f"{each.score:.4f}", each.question) for each in result.answers]
+        return [first, *intent, *(cell for cells in found for cell in cells)]
+
+
+def _calibrated(threshold: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a threshold was chosen with. Without it, and with a warning, where another second model is asked for: its
+    scores are others."""
+    names = ("threshold", "rerank_model", "rerank_candidates")
+    stored = {name: threshold[name] for name in names if name in threshold}
+    asked = given.get("rerank_model")
+    if stored and asked is not None and asked != stored["rerank_model"] and given.get("threshold") is None:
+        logger.warning(
+            "The threshold was chosen with `rerank_model`='%s', not '%s': every question is taken for known.",
+            stored["rerank_model"],
+            asked,
+        )
+        return {}
+    return stored
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of length 1, float32 [R, H]."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,52 @@
+"""The nearest questions by their words: BM25 (Robertson and Zaragoza 2009), from bm25s."""
+
+import importlib.util
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from bert.errors import InputError
+from bert.retrieval.knowledge import normalised
+from bert.retrieval.search import top
+from bert.unicode_ranges import CHINESE, for_re
+
+_PARTS = re.compile(rf"[{for_re(CHINESE)}]+|[^\W{for_re(CHINESE)}]+")
+_CHINESE = re.compile(rf"[{for_re(CHINESE)}]")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in lower case; of Chinese, which has no spaces, the characters and each two neighbours."""
+    found = []
+    for part in _PARTS.findall(normalised(text)):
+        if _CHINESE.match(part):
+            found += [*part, *(part[place : place + 2] for place in range(len(part) - 1))]
+        else:
+            found.append(part)
+    return found
+
+
+class Bm25:
+    """Questions by BM25, with the parameters that bm25s has by default: k1 1.5, b 0.75."""
+
+    def __init__(self, questions: Sequence[str]) -> None:
+        if importlib.util.find_spec("bm25s") is None:
+            raise InputError(
+                "BM25 needs bm25s (pip install 'bert[retrieval]', or in a checkout pip install -r "
+                "requirements-retrieval.txt)"
+            )
+        import bm25s
+
+        self.depth = len(questions)
+        self._index = bm25s.BM25()
+        self._index.index([words(question) for question in questions], show_progress=False)
+
+    def search(self, queries: Sequence[str], count: int) -> tuple[np.ndarray, np.ndarray]:
+        parts = [top(self._scores(query)[np.newaxis], count) for query in queries]
+        scores, rows = zip(*parts, strict=True)
+        return np.concatenate(scores), np.concatenate(rows)
+
+    def _scores(self, query: str) -> np.ndarray:
+        """float32 [Q]; 0 where no word is shared."""
+        known = words(query)
+        return self._index.get_scores(known) if known else np.zeros(self.depth, np.float32)

@@ -1,0 +1,196 @@
+"""An index as it lies in the folder of its model: vectors, the table of questions and answers, and index.json.
+
+index.json names the other two, whose names have a number that grows, and is written last: whoever is killed while he
+changes an index leaves the former one whole. Its fingerprint says what the vectors were made with; vectors of anything
+else cannot be compared with them. Shapes: Q questions, H the size of a vector.
+"""
+
+import dataclasses
+import io
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bert import files
+from bert.errors import InputError
+from bert.retrieval.knowledge import KnowledgeBase
+from bert.retrieval.search import Exact, Faiss, Retriever
+
+FOLDER = "index"
+_CONTENT = "index.json"
+_SCHEMA = {
+    "fingerprint": dict,
+    "kind": str,
+    "number": int,
+    "checksums": dict,
+    "threshold?": (dict, None),
+}
+_THRESHOLD = {"threshold": float, "rerank_model": str, "rerank_candidates": int}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Index:
+    """Questions with their vectors, float32 [Q, H] of length 1.
+
+    Attributes:
+      fingerprint: what made the vectors, name -> value.
+      kind: exact or faiss.
+      graph: that of faiss, uint8, or None.
+      threshold: what `calibration.Point` has of the threshold of I don't know, and the `rerank_model` and
+        `rerank_candidates` that its scores are of; None where none was chosen.
+    """
+
+    base: KnowledgeBase
+    vectors: np.ndarray
+    fingerprint: Mapping[str, Any]
+    kind: str = "exact"
+    graph: np.ndarray | None = None
+    threshold: Mapping[str, Any] | None = None
+
+    def retriever(self) -> Retriever:
+        """What searches it."""
+        return Faiss(self.vectors, self.graph) if self.kind == "faiss" else Exact(self.vectors)
+
+    def with_added(self, base: KnowledgeBase, vectors: np.ndarray, source: str) -> "Index":
+        """With further questions behind its own. Raises InputError as `KnowledgeBase.with_added` does."""
+        graph = None
+        if self.kind == "faiss":
+            searcher = Faiss(self.vectors, self.graph)
+            searcher.add(vectors)
+            graph = searcher.serialized()
+        joined = np.concatenate([self.vectors, vectors])
+        return dataclasses.replace(self, base=self.base.with_added(base, source), vectors=joined, graph=graph)
+
+    def without(self, rows: np.ndarray) -> "Index":
+        """Without these questions; the others keep their vectors, and only a graph is made anew. Raises InputError
+        where none is left."""
+        kept = np.setdiff1d(np.arange(len(self.base)), rows)
+        if not len(kept):
+            raise InputError("`remove_file`, `remove_ids`: nothing would be left in the index")
+        return dataclasses.replace(self, base=self.base.take(kept), vectors=self.vectors[kept], graph=None)
+
+
+def path_of(folder: str) -> str:
+    """The index.json of a model's folder."""
+    return os.path.join(folder, FOLDER, _CONTENT)
+
+
+def read_content(folder: str) -> Mapping[str, Any] | None:
+    """The index.json of a model's folder; None where there is none. Raises InputError for a damaged one."""
+    path = path_of(folder)
+    if not files.exists(path):
+        return None
+    content = files.checked(files.read_json(path), _SCHEMA, path)
+    if content.get("threshold"):
+        files.checked(content["threshold"], _THRESHOLD, path)
+    if content["kind"] not in ("exact", "faiss"):
+        raise InputError(f"{path}: 'kind' is '{content['kind']}', expected exact or faiss")
+    return content
+
+
+def check_fingerprint(folder: str, stored: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    """Raises InputError, with both values, where the index of a folder was made with something else."""
+    for name, value in ours.items():
+        if stored.get(name) != value:
+            raise InputError(
+                f"{path_of(folder)}: the index was made with {name} {stored.get(name)}, this search has {value}; "
+                "make it anew with `do_index`"
+            )
+
+
+def require_content(folder: str) -> Mapping[str, Any]:
+    """The index.json of a model's folder. Raises InputError where there is none, or it is damaged."""
+    content = read_content(folder)
+    if content is None:
+        raise InputError(f"no index in {folder}: make one with `do_index`")
+    return content
+
+
+def read(folder: str) -> Index:
+    """The index of a model's folder. Raises InputError where there is none, or it is damaged."""
+    content = require_content(folder)
+    contents = {name: _read_part(folder, content, name) for name in content["checksums"]}
+    try:
+        vectors = np.load(io.BytesIO(contents["vectors.npy"]), allow_pickle=False)
+        base = _parse(contents["questions.jsonl"])
+    except (KeyError, ValueError, TypeError):
+        raise InputError(f"{path_of(folder)}: damaged; make the index anew with `do_index`") from None
+    graph = np.frombuffer(contents["graph.faiss"], np.uint8) if "graph.faiss" in contents else None
+    return Index(base, vectors, content["fingerprint"], content["kind"], graph, content.get("threshold"))
+
+
+def write(folder: str, index: Index) -> str:
+    """Writes the index into its model's folder, in place of the one there; returns the path of index.json."""
+    path = path_of(folder)
+    files.make_folder(os.path.dirname(path))
+    before = read_content(folder)
+    number = before["number"] + 1 if before else 1
+    contents = {"vectors.npy": _array_bytes(index.vectors), "questions.jsonl": _table(index.base)}
+    if index.kind == "faiss":
+        graph = Faiss(index.vectors).serialized() if index.graph is None else index.graph
+        contents["graph.faiss"] = graph.tobytes()
+    for name, content in contents.items():
+        with files.replaced(_part(folder, name, number)) as temporary, files.open_binary(temporary, "wb") as file:
+            file.write(content)
+    values = {
+        "fingerprint": dict(index.fingerprint),
+        "questions": len(index.base),
+        "answers": len(index.base.names),
+        "kind": index.kind,
+        "number": number,
+        "checksums": {name: zlib.crc32(content) for name, content in contents.items()},
+        "threshold": index.threshold,
+    }
+    files.write_json(path, values)
+    old = [_part(folder, name, before["number"]) for name in before["checksums"]] if before else []
+    for former in filter(files.exists, old):
+        files.remove(former)
+    return path
+
+
+def write_threshold(folder: str, threshold: Mapping[str, Any]) -> None:
+    """Stores what was chosen on the dev set with the index that it was chosen for."""
+    content = require_content(folder)
+    files.write_json(path_of(folder), {**content, "threshold": dict(threshold)})
+
+
+def _part(folder: str, name: str, number: int) -> str:
+    stem, ending = name.split(".")
+    return os.path.join(folder, FOLDER, f"{stem}-{number}.{ending}")
+
+
+def _read_part(folder: str, content: Mapping[str, Any], name: str) -> bytes:
+    path = _part(folder, name, content["number"])
+    with files.open_binary(path) as file:
+        found = file.read()
+    if zlib.crc32(found) != content["checksums"][name]:
+        raise InputError(f"{path}: damaged; make the index anew with `do_index`")
+    return found
+
+
+def _array_bytes(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values, allow_pickle=False)
+    return file.getvalue()
+
+
+def _table(base: KnowledgeBase) -> bytes:
+    """A line a question; the text of an answer stands beside the first."""
+    lines, told = [], set()
+    for question, name in zip(base.questions, base.answer_ids, strict=True):
+        row = {"question": question, "answer_id": name}
+        if name in base.answers and name not in told:
+            row["answer"] = base.answers[name]
+        told.add(name)
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    return "".join(lines).encode()
+
+
+def _parse(table: bytes) -> KnowledgeBase:
+    rows = [json.loads(line) for line in table.decode().split("\n") if line]
+    answers = {row["answer_id"]: row["answer"] for row in rows if "answer" in row}
+    return KnowledgeBase(tuple(row["question"] for row in rows), tuple(row["answer_id"] for row in rows), answers)

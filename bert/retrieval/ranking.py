@@ -1,0 +1,94 @@
+"""The nearest answers: of the nearest questions, each answer by its best one."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bert.retrieval.knowledge import NO_ROWS, KnowledgeBase
+from bert.retrieval.search import BLOCK, Retriever
+
+# Pairs of a query and a question -> how equal they are, float32 [pairs].
+Rerank = Callable[[Sequence[tuple[str, str]]], np.ndarray]
+_QUESTIONS_PER_ANSWER = 4  # that are looked at first
+_HELD = 1 << 22  # scores and places at a time: 84 MB
+
+
+class Ranking(NamedTuple):
+    """What a query finds, the best first.
+
+    Attributes:
+      questions: int64, the nearest questions.
+      best: int64, for each answer its best question; the first of all questions is the first of these.
+      scores: float32, those of `best`.
+    """
+
+    questions: np.ndarray
+    best: np.ndarray
+    scores: np.ndarray
+
+    def rank(self, base: KnowledgeBase, answer_id: str) -> int | None:
+        """The place of an answer, counted from 1; None where it was not found."""
+        places = np.flatnonzero(base.groups[self.best] == base.numbers.get(answer_id, -1))
+        return int(places[0]) + 1 if len(places) else None
+
+
+class Search:
+    """A retriever over a knowledge base, and perhaps a model that orders the nearest `candidates` anew."""
+
+    def __init__(
+        self, base: KnowledgeBase, retriever: Retriever, rerank: Rerank | None = None, candidates: int = 0
+    ) -> None:
+        self.base, self.retriever, self.rerank, self.candidates = base, retriever, rerank, candidates
+
+    def rankings(
+        self, texts: Sequence[str], queries: Any, answers: int | None = None, leave_out_copies: bool = False
+    ) -> Iterator[Ranking]:
+        """What each query finds.
+
+        Args:
+          texts: the queries.
+          queries: what the retriever takes for them: vectors [R, H], or the texts.
+          answers: at least so many answers, where there are so many; None: all that the retriever can find.
+          leave_out_copies: the query does not find itself, nor a question that says the same (`normalised`).
+        """
+        size = max(1, min(BLOCK, _HELD // len(self.base)))
+        for begin in range(0, len(texts), size):
+            own = slice(begin, begin + size)
+            left_out = [self.base.copies(text) if leave_out_copies else NO_ROWS for text in texts[own]]
+            yield from self._block(texts[own], queries[own], answers, left_out)
+
+    def _block(
+        self, texts: Sequence[str], queries: Any, answers: int | None, left_out: Sequence[np.ndarray]
+    ) -> list[Ranking]:
+        depth, more = min(self.retriever.depth, len(self.base)), max(map(len, left_out), default=0)
+        wanted = self.candidates if self.rerank else depth if answers is None else _QUESTIONS_PER_ANSWER * answers
+        count = min(depth, wanted + more)
+        while True:
+            scores, rows = self.retriever.search(queries, count)
+            found = [self._ranking(*each) for each in zip(scores, rows, left_out, strict=True)]
+            if self.rerank:
+                cut = [(each.questions[: self.candidates]) for each in found]
+                return self._reranked(texts, cut)
+            if answers is None or count >= depth or all(len(each.best) >= answers for each in found):
+                return found
+            count = min(depth, _QUESTIONS_PER_ANSWER * count)
+
+    def _ranking(self, scores: np.ndarray, rows: np.ndarray, left_out: np.ndarray) -> Ranking:
+        kept = (rows >= 0) & ~np.isin(rows, left_out)
+        return self._by_answer(scores[kept], rows[kept])
+
+    def _by_answer(self, scores: np.ndarray, rows: np.ndarray) -> Ranking:
+        _, first = np.unique(self.base.groups[rows], return_index=True)
+        first.sort()
+        return Ranking(rows, rows[first], scores[first])
+
+    def _reranked(self, texts: Sequence[str], candidates: Sequence[np.ndarray]) -> list[Ranking]:
+        assert self.rerank is not None
+        pairs = [(text, self.base.questions[row]) for text, rows in zip(texts, candidates, strict=True) for row in rows]
+        scores = np.split(self.rerank(pairs), np.cumsum([len(rows) for rows in candidates])[:-1])
+        found = []
+        for own, rows in zip(scores, candidates, strict=True):
+            order = np.argsort(-own, kind="stable")  # equal ones stay as near as they were
+            found.append(self._by_answer(own[order], rows[order]))
+        return found

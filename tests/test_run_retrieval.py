@@ -1,0 +1,370 @@
+"""run_retrieval as a user runs it: training, index, evaluation, changes of the index, answers, and what it refuses."""
+
+import json
+import random
+import shutil
+import types
+
+import numpy as np
+import pytest
+
+import bert
+from bert import checkpoint
+from bert.errors import InputError
+from bert.prediction import ClassPrediction, reranking
+from bert.prediction.retrieval import UNKNOWN
+from bert.retrieval import index
+from tests import commands, numpy_bert, trained
+
+LENGTH = 16
+TOPICS = {"pay": "the company trade", "time": "after bell", "who": "her group", "new": "new old", "no": "said no in"}
+
+
+def question(topic: str, chance: random.Random) -> str:
+    """The words of a topic and others around them, in any order."""
+    parts = [*TOPICS[topic].split(), *chance.sample(trained.WORDS, 2)]
+    chance.shuffle(parts)
+    return " ".join(parts)
+
+
+def table(count: int, seed: int, column: str = "question") -> str:
+    """Questions of all topics in turn, with their answers."""
+    chance = random.Random(seed)
+    topics = [list(TOPICS)[row % len(TOPICS)] for row in range(count)]
+    lines = [f"{question(topic, chance)}\t{topic}\tabout {topic}\n" for topic in topics]
+    return f"{column}\tanswer_id\tanswer\n" + "".join(lines)
+
+
+class Run:
+    """A knowledge base and questions, a tiny model's config, and an output folder that the command fills."""
+
+    def __init__(self, folder, **flags):
+        self.folder, self.output = folder, folder / "output"
+        (folder / "faq.tsv").write_text(table(40, seed=1))
+        (folder / "dev.tsv").write_text(table(20, seed=2, column="text") + "and and and\t\t\n")
+        (folder / "ask.tsv").write_text("text\nthe company trade\nher group of\n")
+        self.model = {
+            "vocab_file": commands.VOCABULARY,
+            "bert_config_file": commands.write_config(folder, initializer_range=0.1),
+            "max_seq_length": LENGTH,
+            "output_dir": self.output,
+        }
+        self.flags = {"knowledge_file": folder / "faq.tsv", "dev_file": folder / "dev.tsv", **flags}
+        self.flags |= {"train_batch_size": 8, "learning_rate": 2e-3, "num_train_epochs": 4}
+
+    def __call__(self, *arguments: str, **flags):
+        return commands.run("bert.commands.run_retrieval", *arguments, **{**self.model, **self.flags, **flags})
+
+    def done(self, *arguments: str, **flags):
+        outcome = self(*arguments, **flags)
+        assert outcome.status == 0, outcome.stderr
+        return outcome
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    """Trained, indexed and evaluated; what other tests change they change in copies."""
+    run = Run(tmp_path_factory.mktemp("retrieval"))
+    run.outcome = run.done("--do_train", "--do_index", "--do_eval", eval_every_steps=10, hard_negatives=1)
+    return run
+
+
+@pytest.fixture
+def copied(run, tmp_path) -> Run:
+    copy = Run(tmp_path)
+    shutil.copytree(run.output, copy.output)
+    return copy
+
+
+def rows_of(path) -> list[dict[str, str]]:
+    header, *lines = path.read_text().splitlines()
+    return [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+
+
+def test_it_learns_and_is_judged(run):
+    results = {name: float(value) for name, value in commands.results(run.output).items()}
+    assert set(results) == {
+        f"eval_{name}" for name in ("hit_at_1", "hit_at_3", "hit_at_10", "recall_at_10", "mrr_at_10")
+    }
+    assert results["eval_hit_at_1"] > 0.6  # a guess has 0.2
+    assert results["eval_hit_at_10"] == 1  # of five answers
+    report = json.loads((run.output / "eval_report.json").read_text())
+    assert (report["queries"], report["outside"]) == (20, 1)
+    assert report["threshold"]["criterion"] == "f1"
+    ranks = rows_of(run.output / "eval_ranks.tsv")
+    assert len(ranks) == 21
+    assert np.mean([row["rank"] == "1" for row in ranks[:20]]) == pytest.approx(results["eval_hit_at_1"])
+    assert np.mean([1 / int(row["rank"]) for row in ranks[:20]]) == pytest.approx(results["eval_mrr_at_10"])
+    assert (ranks[20]["answer_id"], ranks[20]["rank"]) == ("", "")
+    best = max(
+        map(json.loads, (run.output / "evaluations.jsonl").read_text().splitlines()), key=lambda e: e["mrr_at_10"]
+    )
+    assert best["mrr_at_10"] == pytest.approx(results["eval_mrr_at_10"])  # what the loop saw is what the index finds
+
+
+def test_the_threshold_is_told_and_stored(run):
+    stored = index.read_content(str(run.output))["threshold"]
+    assert f"{stored['threshold']:.4f}" in run.outcome.stderr
+    assert "threshold  coverage  precision  recall      F1" in run.outcome.stderr
+    assert json.loads((run.output / "eval_report.json").read_text())["threshold"]["threshold"] == stored["threshold"]
+    assert bert.load(str(run.output)).options.threshold == stored["threshold"]
+
+
+def test_a_killed_run_ends_with_the_same_bits(run, tmp_path):
+    flags = {
+        "dev_fraction": 0.4,
+        "dev_split": "questions",
+        "dev_file": "",
+    }  # sixteen questions, which are not trained on
+    flags |= {"hard_negatives": 1, "save_checkpoints_steps": 7, "num_train_epochs": 3}
+    outcome = run.done("--do_train", output_dir=tmp_path / "whole", **flags)
+    assert "Num examples = 24" in outcome.stderr
+    parts = tmp_path / "parts"
+    shutil.copytree(tmp_path / "whole", parts)
+    last = "model.ckpt-9"
+    for path in parts.glob(f"{last}.*"):
+        path.unlink()
+    outcome = run.done("--do_train", output_dir=parts, **flags)
+    assert f"Going on from {parts / 'model.ckpt-7'} (step 7)." in outcome.stderr
+    whole, resumed = (numpy_bert.read_variables(folder / last) for folder in (tmp_path / "whole", parts))
+    assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
+
+
+# Answers
+
+
+def test_the_predictor_answers(run):
+    predictor = bert.load(str(run.output), top_k=2)
+    assert predictor.kind == "retrieval"
+    faq = rows_of(run.folder / "faq.tsv")
+    rows = [row["question"] for row in faq]
+    for row, found in zip(faq, predictor.predict(rows), strict=True):
+        first, second = found.answers
+        assert (first.question, first.answer_id, first.answer) == (row["question"], row["answer_id"], row["answer"])
+        assert first.score == pytest.approx(1, abs=1e-5)
+        assert first.score >= second.score
+        assert second.answer_id != first.answer_id
+        assert (found.intent, found.intent_score) == (None, None)
+        assert found.known is (first.score >= predictor.options.threshold)
+    assert predictor.predict({"text": rows[0]}) == predictor.predict(rows[0])
+    with pytest.raises(InputError, match=r"the row: found .*, expected a question, or"):
+        predictor.predict(("a", "b"))
+
+
+def test_zero_is_a_threshold_and_what_is_below_is_not_known(copied):
+    stored = index.read_content(str(copied.output))["threshold"]
+    for threshold, known in ((0.0, True), (2.0, False)):
+        index.write_threshold(str(copied.output), {**stored, "threshold": threshold})
+        predictor = bert.load(str(copied.output))
+        assert predictor.options.threshold == threshold
+        found = predictor.predict("the company trade")
+        assert found.known is known
+        assert (predictor.cells(found)[0] == UNKNOWN) is not known
+    assert bert.load(str(copied.output), threshold=0.0).predict("the company trade").known
+
+
+def test_predictions_are_written_and_judged_where_answers_are_told(copied):
+    threshold = index.read_content(str(copied.output))["threshold"]["threshold"]
+    copied.done("--do_predict", predict_file=copied.folder / "ask.tsv", top_k=2)
+    rows = rows_of(copied.output / "predictions.tsv")
+    assert [(row["query"], row["place"]) for row in rows] == [("1", "1"), ("1", "2"), ("2", "1"), ("2", "2")]
+    assert all(
+        (row["known"] == "true") == (float(rows[at - at % 2]["score"]) >= threshold) for at, row in enumerate(rows)
+    )
+    assert not (copied.output / "test_report.json").exists()
+    copied.done("--do_predict", predict_file=copied.folder / "dev.tsv")
+    tested = json.loads((copied.output / "test_report.json").read_text())["measures"]
+    assert tested == json.loads((copied.output / "eval_report.json").read_text())["measures"]
+
+
+def test_bert_predict_tells_them(run, tmp_path):
+    (tmp_path / "ask.txt").write_text("the company trade\nand and and\n")
+    flags = {"model_dir": run.output, "input_file": tmp_path / "ask.txt", "output_file": tmp_path / "told.tsv"}
+    for threshold, known in ((-1.0, True), (2.0, False)):
+        outcome = commands.run("bert.commands.predict", top_k=2, threshold=threshold, **flags)
+        assert outcome.status == 0, outcome.stderr
+        expected = bert.load(str(run.output), top_k=2).predict(["the company trade", "and and and"])
+        for line, found in zip((tmp_path / "told.tsv").read_text().splitlines(), expected, strict=True):
+            first, *others = line.split("\t")
+            assert first == (found.answers[0].answer if known else UNKNOWN)
+            told = [(each.answer_id, f"{each.score:.4f}", each.question) for each in found.answers]
+            assert others == [cell for cells in told for cell in cells]
+
+
+# The index
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"max_seq_length": 12}, "the index was made with max_seq_length 16, this search has 12; make it anew with "),
+        ({"layer": 1}, "the index was made with layer -1, this search has 1; make it anew with --do_index"),
+    ],
+)
+def test_an_index_of_another_reading_is_refused(copied, flags, message):
+    assert f"{index.path_of(str(copied.output))}: {message}" in copied("--do_eval", **flags).error
+
+
+def test_an_index_of_other_weights_is_refused(copied):
+    """By a single number, and a pooler does not count, since nothing reads it."""
+    prefix = checkpoint.CheckpointFolder(str(copied.output / "best")).latest()
+    values = checkpoint.read_values(prefix, checkpoint.read_shapes(prefix))
+    values["bert/pooler/dense/bias"][0] += 1
+    checkpoint.write_variables(prefix, values)
+    assert bert.load(str(copied.output)).kind == "retrieval"
+    values["bert/embeddings/word_embeddings"][7, 0] += 1e-3
+    checkpoint.write_variables(prefix, values)
+    expected = "the index was made with weights_sha256 "
+    assert expected in copied("--do_eval").error
+    with pytest.raises(InputError, match=expected):
+        bert.load(str(copied.output))
+    assert bert.load(str(copied.output), vectors=True).kind == "encoder"
+
+
+def test_a_damaged_index_is_refused(copied):
+    (vectors,) = (copied.output / "index").glob("vectors-*.npy")
+    content = bytearray(vectors.read_bytes())
+    content[-1] ^= 1
+    vectors.write_bytes(content)
+    assert copied("--do_eval").error == f"{vectors}: damaged; make the index anew with --do_index"
+    shutil.rmtree(copied.output / "index")
+    assert copied("--do_eval").error == f"no index in {copied.output}: make one with --do_index"
+
+
+@pytest.mark.parametrize("kind", ["exact", "faiss"])
+def test_questions_are_added_and_removed_as_if_the_index_were_made_anew(copied, kind):
+    if kind == "faiss":
+        pytest.importorskip("faiss")
+        copied.done("--do_index", index="faiss")
+    lines = (copied.folder / "faq.tsv").read_text().splitlines(keepends=True)
+    (copied.folder / "more.tsv").write_text(lines[0] + "of the old trade\ttrade\tabout trade\n" + "in\tno\t\n")
+    (copied.folder / "less.tsv").write_text("question\n" + lines[3].split("\t")[0].upper() + "\n")
+    copied.done(add_file=copied.folder / "more.tsv", remove_file=copied.folder / "less.tsv", remove_ids="who, new")
+    found = index.read(str(copied.output))
+    gone = [3, *(at for at, line in enumerate(lines) if line.split("\t")[1] in ("who", "new"))]
+    left = [line for at, line in enumerate(lines) if at not in gone]
+    (copied.folder / "faq.tsv").write_text("".join(left) + "of the old trade\ttrade\tabout trade\nin\tno\t\n")
+    copied.done("--do_index")
+    anew = index.read(str(copied.output))
+    assert (found.base.questions, found.base.answer_ids) == (anew.base.questions, anew.base.answer_ids)
+    assert found.base.answers == anew.base.answers
+    np.testing.assert_allclose(found.vectors, anew.vectors, atol=1e-6)
+    assert (found.threshold is None) is (kind == "faiss")  # which was made anew, and has none
+    assert anew.threshold is None
+    assert {path.name for path in (copied.output / "index").iterdir()} >= {"index.json"}
+    assert len(list((copied.output / "index").glob("*"))) == 3  # nothing of the indexes before
+    predictor = bert.load(str(copied.output))
+    assert predictor.predict("of the old trade").answers[0].answer_id == "trade"
+
+
+def test_what_is_not_there_cannot_be_removed(copied):
+    (copied.folder / "less.tsv").write_text("question\nnew bell\n")
+    less = copied.folder / "less.tsv"
+    assert copied(remove_file=less).error == f"{less}:2: the question 'new bell' is not in the index"
+    assert copied(remove_ids="pay,x").error == "--remove_ids: the answer 'x' is not in the index"
+    error = copied(remove_ids=",".join(TOPICS)).error
+    assert error == "--remove_file, --remove_ids: nothing would be left in the index"
+    (copied.folder / "more.tsv").write_text("question\tanswer_id\tanswer\nof\tpay\tno\n")
+    more = copied.folder / "more.tsv"
+    assert copied(add_file=more).error == f"{more}: the answer 'pay' is 'no', in the index it is 'about pay'"
+
+
+# Without training; held-out answers; BM25; a second model
+
+
+def test_an_encoder_needs_no_training(run, tmp_path):
+    """Its folder then holds the model, and the split of the knowledge base asks itself."""
+    flags = {"init_checkpoint": run.output / "best", "output_dir": tmp_path / "plain", "dev_file": ""}
+    outcome = run.done("--do_index", "--do_eval", dev_fraction=0.4, **flags)
+    assert "Num queries = 16" in outcome.stderr  # two of five answers with eight questions each
+    asked = {row["answer_id"] for row in rows_of(tmp_path / "plain" / "eval_ranks.tsv")}
+    assert len(asked) == 2
+    assert (tmp_path / "plain" / "model.ckpt-0.index").exists()
+    assert bert.load(str(tmp_path / "plain")).predict("the company").answers
+
+
+def test_bm25_is_a_row_of_the_same_table(run, tmp_path):
+    pytest.importorskip("bm25s")
+    flags = {"knowledge_file": run.folder / "faq.tsv", "dev_file": run.folder / "dev.tsv", "output_dir": tmp_path}
+    outcome = commands.run("bert.commands.run_retrieval", "--do_eval", retriever="bm25", **flags)
+    assert outcome.status == 0, outcome.stderr
+    report = json.loads((tmp_path / "eval_report.json").read_text())
+    assert report["measures"].keys() == json.loads((run.output / "eval_report.json").read_text())["measures"].keys()
+    assert report["measures"]["hit_at_1"] > 0.6
+    assert report["retriever"] == "bm25"
+
+
+@pytest.mark.slow
+def test_a_model_of_pairs_orders_the_nearest_anew(copied, tmp_path_factory):
+    """And is known to the threshold, and to whoever loads the folder."""
+    pairs = trained.classifier(tmp_path_factory.mktemp("pairs"), ["0", "0.5", "1"], [("the company", "said no")])
+    flags = {"rerank_model": pairs, "rerank_candidates": 7}
+    copied.done("--do_eval", **flags)
+    predictor = bert.load(str(copied.output))
+    assert predictor.options.rerank_model == str(pairs)
+    found = predictor.predict("the company trade")
+    pairwise = bert.load(str(pairs))
+    for each in found.answers:
+        assert each.score == pytest.approx(pairwise.predict(("the company trade", each.question)).number, abs=1e-5)
+    assert [each.score for each in found.answers] == sorted((each.score for each in found.answers), reverse=True)
+    assert bert.load(str(copied.output), rerank_model="").options.threshold == -np.inf
+    error = copied("--do_eval", rerank_label="3", **flags).error
+    assert error == "--rerank_label is '3', expected one of none: a number"
+    error = copied("--do_eval", rerank_model=copied.output).error
+    assert error == f"--rerank_model={copied.output} holds a model for retrieval, expected one class or number a row"
+
+
+@pytest.mark.parametrize(
+    ("names", "label", "expected"),
+    [(("0", "0.5", "1"), "", 0.5 * 0.3 + 0.5), (("0", "1"), "", 0.3), (("other", "same"), "same", 0.3)],
+)
+def test_classes_are_a_score(monkeypatch, names, label, expected):
+    """The expected value of numbers, or the probability of the class that means equal."""
+    probabilities = dict(zip(names, (0.2, 0.3, 0.5), strict=False))
+    found = ClassPrediction(names[0], 0.5, probabilities, 0)
+    stored = types.SimpleNamespace(labels={"pairs": True}, label_names=names)
+    predictor = types.SimpleNamespace(stored=stored, iterate=lambda pairs: [found for _ in pairs])
+    monkeypatch.setattr(reranking, "classifier", lambda folder, flag: predictor)
+    assert reranking.Reranker("folder", label)([("a", "b"), ("a", "c")]) == pytest.approx([expected, expected])
+    if label:
+        with pytest.raises(InputError, match="has the classes other, same: give `rerank_label`"):
+            reranking.Reranker("folder", "")
+    stored.labels["pairs"] = False
+    with pytest.raises(InputError, match="was trained on single texts, expected pairs"):
+        reranking.Reranker("folder", label)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flags", "message"),
+    [
+        ((), {}, "nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several"),
+        (("--do_eval",), {"dev_file": ""}, "--do_eval needs --dev_file or --dev_fraction"),
+        (("--do_predict",), {}, "--do_predict needs --predict_file"),
+        (("--do_index",), {"knowledge_file": ""}, "--do_index needs --knowledge_file"),
+        (("--do_index",), {"vocab_file": ""}, "--vocab_file must be given, but for --retriever=bm25"),
+        (("--do_train",), {"layer": 1}, "--layer is 1, but --do_train trains the last layer, -1"),
+        (("--do_train",), {"temperature": 0}, "--temperature is 0.0, expected more than 0"),
+        (("--do_eval",), {"dev_fraction": 0.5}, "--dev_fraction=0.5 and --dev_file="),
+        (
+            ("--do_train", "--do_eval"),
+            {"best_metric": "loss", "eval_every_steps": 2},
+            "--best_metric is 'loss', expected one of hit_at_1, hit_at_3, hit_at_10, recall_at_10, mrr_at_10",
+        ),
+        (("--do_train",), {"retriever": "bm25"}, "--retriever=bm25 has no model and no index, expected --do_eval"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(run, tmp_path, arguments, flags, message):
+    assert run(*arguments, output_dir=tmp_path / "output", **flags).error.startswith(message)
+    assert commands.listing(tmp_path) == {}
+
+
+def test_a_baseline_stands_under_the_same_head(run, tmp_path):
+    """DSSM, whose hash tables come from the vocabulary and are part of the fingerprint."""
+    config = {"encoder": "dssm", "vocab_size": 473, "hidden_size": 16, "intermediate_size": 24, "hash_buckets": 500}
+    (tmp_path / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 128}))
+    flags = {"bert_config_file": tmp_path / "config.json", "output_dir": tmp_path / "output", "num_train_epochs": 10}
+    run.done("--do_train", "--do_index", "--do_eval", **flags)
+    assert float(commands.results(tmp_path / "output")["eval_hit_at_1"]) > 0.6
+    faq = rows_of(run.folder / "faq.tsv")
+    found = bert.load(str(tmp_path / "output")).predict(faq[0]["question"])
+    assert found.answers[0].answer_id == faq[0]["answer_id"]
