@@ -58,7 +58,7 @@ def test_warm_start_takes_no_slots(micro):
 def test_shapes_that_differ_are_all_named(micro):
     config = references.micro_config(micro).to_dict() | {"vocab_size": 90, "max_position_embeddings": 20}
     model = PretrainingModel(config)
-    with pytest.raises(InputError, match=r"3 variables of another shape than the model of `bert_config_file`: .*word_embeddings is \[100, 32\] there"):
+    with pytest.raises(InputError, match=r"3 variables of another shape .*word_embeddings is \[100, 32\] there"):
         checkpoint.warm_start(variables(model), str(micro / "model.ckpt"))
 
 
