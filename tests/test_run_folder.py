@@ -58,11 +58,12 @@ def test_a_second_run_is_told_who_has_the_folder(tmp_path):
     assert outcome.status == 0, outcome.stderr
 
 
-def test_a_folder_that_vanishes_is_one_line(tmp_path):
-    flags = flags_of(tmp_path, num_train_steps=100_000, save_checkpoints_steps=5)
+@pytest.mark.parametrize("evaluation", [{}, {"do_eval": True, "eval_every_steps": 5, "save_checkpoints_steps": 10}])
+def test_a_folder_that_vanishes_is_one_line(evaluation, tmp_path):
+    flags = flags_of(tmp_path, num_train_steps=100_000, **{"save_checkpoints_steps": 5, **evaluation})
     argv = [sys.executable, "run_pretraining.py", *(f"--{name}={value}" for name, value in flags.items())]
     run = subprocess.Popen(argv, cwd=commands.TESTS.parent, stderr=subprocess.PIPE, text=True)
-    while not (flags["output_dir"] / "model.ckpt-5.index").exists():
+    while not any(flags["output_dir"].glob("model.ckpt-*.index")):
         assert run.poll() is None
         time.sleep(0.2)
     os.rename(flags["output_dir"], tmp_path / "elsewhere")

@@ -47,12 +47,14 @@ def listing(folder: str) -> list[str]:
     return [name.rstrip("/") for name in (remote("listdir", folder) if is_remote(folder) else os.listdir(folder))]
 
 
-def make_folder(path: str) -> None:
-    """Creates the folder and its parents; one that exists is left alone."""
+def make_folder(path: str, parents: bool = True) -> None:
+    """Creates the folder and, where asked for, its parents; one that exists is left alone."""
     if is_remote(path):
         remote("makedirs", path)
-    else:
+    elif parents:
         os.makedirs(path, exist_ok=True)
+    elif not os.path.isdir(path):
+        os.mkdir(path)
 
 
 def remove(path: str) -> None:

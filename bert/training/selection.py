@@ -72,7 +72,7 @@ class Selection:
         values = ", ".join(f"{name} {value:.4g}" for name, value in entry.items() if name != "step")
         logger.info("Step %d: %s%s", step, values, f" (best {self.measure.name} so far)" if is_best else "")
         if is_best:
-            files.make_folder(self.folder.best.path)
+            files.make_folder(self.folder.best.path, parents=False)  # an output folder that was deleted stays so
         return is_best
 
     @property
