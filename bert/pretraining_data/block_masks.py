@@ -41,7 +41,7 @@ class BlockMasks:
             is_hidden = self._whole_words(pairs, counts, wanted, continues, rng)
             wanted = np.count_nonzero(is_hidden, axis=1)
             pieces = np.zeros((len(pairs), self._most), np.uint64)
-            pieces[np.arange(self._most) < wanted[:, None]] = np.nonzero(is_hidden)[1]
+            pieces[np.arange(self._most) < wanted[:, None]] = np.flatnonzero(is_hidden) % self._room
         masked = pieces.astype(np.uint64) << np.uint64(32) | self._shown(pieces.shape, rng)
         masked[np.arange(self._most) >= wanted[:, None]] = NOTHING
         return masked
