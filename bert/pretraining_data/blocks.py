@@ -6,18 +6,16 @@ sentences and the order of the records come from the block alone. So blocks can 
 
 import dataclasses
 import random
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from bert import files
-from bert.masking import shuffle
+from bert.pretraining_data.block_masks import BlockMasks
+from bert.pretraining_data.block_pairs import draw_pairs
 from bert.pretraining_data.corpus import Corpus
-from bert.pretraining_data.instances import InstanceSampler
 from bert.pretraining_data.options import Options
 from bert.pretraining_data.plan_reader import PlanReader
-from bert.pretraining_data.plans import plan_width
 from bert.pretraining_data.report import Counts
 from bert.pretraining_data.segmentation import SentenceEncoder
 from bert.records import PRETRAINING, PRETRAINING_WORDS
@@ -104,6 +102,7 @@ class BlockMaker:
         self.vocabulary = Vocabulary.from_file(options.vocab_file)
         tokenizer = Tokenizer(self.vocabulary, options.do_lower_case)
         self._encoder = SentenceEncoder(tokenizer, options.do_whole_word_mask, options.segmenter)
+        self._masks = BlockMasks(self.vocabulary, options)
         self._record_kind = PRETRAINING_WORDS if options.write_word_starts else PRETRAINING
 
     def features(self, block: Block) -> Iterator[tuple[dict[str, np.ndarray], Counts]]:
@@ -114,21 +113,19 @@ class BlockMaker:
         corpus = Corpus.build(block.text.split("\n"), self._encoder)
         if not corpus.num_documents:
             return
-        width, plans = plan_width(self.options), array("Q")
-        for repetition in range(self.options.dupe_factor):
-            sampler = InstanceSampler(corpus, self.vocabulary, self.options, self._random(block, f"{repetition}"))
-            for index in range(corpus.num_documents):
-                sampler.sample(index, plans)
-        numbers = array("Q", range(len(plans) // width))
-        shuffle(numbers, self._random(block, "order").getrandbits)
-        table, order = np.frombuffer(plans, np.uint64).reshape(-1, width), np.frombuffer(numbers, np.uint64)
+        # A string seeds through SHA-512, the same in every process and Python version.
+        seed = random.Random(f"{self.options.random_seed}/{block.group}/{block.number}").getrandbits(128)
+        rng = np.random.default_rng(seed)
+        pairs = draw_pairs(corpus, self.options, rng)
         continues = corpus.continues if self.options.write_word_starts else None
         reader = PlanReader(
             corpus.tokens, self.vocabulary.cls_id, self.vocabulary.sep_id, self.options.max_seq_length, continues
         )
         counts = Counts.of_corpus(corpus, self.vocabulary)
-        for start in range(0, len(order), _INSTANCES_PER_BATCH):
-            features = reader.features(table[order[start : start + _INSTANCES_PER_BATCH]])
+        for start in range(0, len(pairs), _INSTANCES_PER_BATCH):
+            batch = pairs[start : start + _INSTANCES_PER_BATCH]
+            masked = self._masks.draw(batch, corpus.continues, rng)
+            features = reader.features(np.hstack([batch.astype(np.uint64), masked]))
             yield features, counts + Counts.of_instances(features)
             counts = Counts()
 
@@ -136,7 +133,3 @@ class BlockMaker:
         """The serialized records of `features`."""
         for features, counts in self.features(block):
             yield serialize(self._record_kind, features), counts
-
-    def _random(self, block: Block, purpose: str) -> random.Random:
-        # A string seeds through SHA-512, the same in every process and Python version.
-        return random.Random(f"{self.options.random_seed}/{block.group}/{block.number}/{purpose}")

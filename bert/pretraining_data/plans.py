@@ -1,6 +1,8 @@
 """An instance as its *plan*: a short row of numbers that says where its pieces lie in the corpus and what is hidden.
 
-The plan of a 128-piece instance takes 200 bytes. `InstanceSampler` makes plans, `PlanReader` turns them into features.
+The plan of a 128-piece instance takes 200 bytes. `InstanceSampler` makes plans one by one with the original's draws;
+`draw_pairs` and `BlockMasks` make those of a whole block with draws of their own. `PlanReader` turns plans into
+features.
 """
 
 from bert.pretraining_data.options import Options
