@@ -88,4 +88,4 @@ step "$OUTPUT/answers.tsv" python -m bert predict \
 step "" python -m examples.faq.summary --output_dir="$OUTPUT"
 
 printf '\nA service with a page where one types a question:\n\n'
-printf '  bert serve --model_dir=faq=%s --intent_model=%s\n' "$OUTPUT/faq" "$OUTPUT/intents"
+printf '  python -m bert serve --model_dir=faq=%s --intent_model=%s\n' "$OUTPUT/faq" "$OUTPUT/intents"
