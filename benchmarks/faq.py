@@ -120,7 +120,7 @@ class Bench:
     def trials(self, task: Task, row: Row) -> list[Cell]:
         """The runs that choose the learning rate. BM25 has nothing to choose."""
         count = 1 if self.is_plain_search(task, row) else self.settings.trials
-        return [self.cell(task, row, rate, self.seeds[0]) for rate in row.rates[:count]]
+        return [self.cell(task, row, rate, self.seeds[0]) for rate in row.rates_in(task)[:count]]
 
     @staticmethod
     def is_plain_search(task: Task, row: Row) -> bool:

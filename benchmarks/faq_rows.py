@@ -24,6 +24,7 @@ class Row:
     Attributes:
       config: the config of an encoder; none: that of the language's BERT.
       rates: learning rates to try, the likeliest first; of a logistic regression, its strengths C.
+      retrieval_rates: the same in another order, for retrieval.
       starts_trained: whether it starts from the weights of the language's BERT.
     """
 
@@ -32,6 +33,10 @@ class Row:
     rates: Sequence[float]
     config: Mapping[str, object] | None = None
     starts_trained: bool = False
+    retrieval_rates: Sequence[float] = ()
+
+    def rates_in(self, task: Task) -> Sequence[float]:
+        return (self.retrieval_rates or self.rates) if task.is_retrieval else self.rates
 
     def title_in(self, task: Task) -> str:
         return "BM25" if self.name == WORDS and task.is_retrieval else self.title
@@ -44,7 +49,10 @@ ROWS = {
     for row in (
         Row("words", "TF-IDF, logistic regression", (10.0, 100.0, 1.0)),
         Row("average", "average of word vectors", (1e-3, 3e-3, 3e-4), {"encoder": "average", "hidden_size": 300}),
-        Row("dssm", "DSSM, three layers", (1e-4, 3e-4, 1e-3), {"encoder": "dssm", **_DSSM}),
+        Row(
+            *("dssm", "DSSM, three layers", (1e-3, 3e-4, 1e-4), {"encoder": "dssm", **_DSSM}),
+            retrieval_rates=(1e-4, 3e-4, 1e-3),  # with 1e-3 its vectors collapse into one
+        ),
         Row("lstm", "LSTM, two layers, both directions", (1e-3, 3e-4, 3e-3), {"encoder": "lstm", **_LSTM}),
         Row("bert-random", "BERT, random weights", (3e-4, 1e-4, 5e-5)),
         Row("bert", "BERT, pre-trained", (1e-4, 2e-4, 5e-5), starts_trained=True),
