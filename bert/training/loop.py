@@ -158,6 +158,8 @@ class Trainer:
         """
         iterator = iter(distribution.distribute(self.strategy, batches))
         log = TrainingLog(self.folder, self.step, plan.total_steps, self.model.reported, describe_records)
+        if selection and evaluate:
+            self.catch_up(plan, evaluate, selection)
         with stop_requests() as requests, log:
             count = 1
             while self.step < plan.total_steps and not (selection and selection.has_seen_enough):
@@ -186,8 +188,7 @@ class Trainer:
         before an evaluation that may take long."""
         if self.step and plan.evaluates_at(self.step) and not selection.has(self.step):
             self._select(evaluate(), selection)
-            self._saved_step = None
-            self.save(selection)
+            self._saved_step = None  # its checkpoint does not know of the evaluation
 
     def _select(self, results: Mapping[str, SupportsFloat], selection: Selection) -> None:
         if selection.add(self.step, results) and self.folder.is_chief:

@@ -273,8 +273,6 @@ def train(
     selection = _selection(trainer, settings, evaluation) if evaluation and every else None
     plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
     values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
-    if selection and values:
-        trainer.catch_up(plan, values, selection)
     if trainer.step >= schedule.total_steps:
         logger.info(
             "%s is at step %d of %d: this run has finished, nothing to train. To train further, ask for more steps; "
@@ -283,6 +281,9 @@ def train(
             trainer.step,
             schedule.total_steps,
         )
+        if selection and values:
+            trainer.catch_up(plan, values, selection)
+            trainer.save(selection)
     else:
         _log_training(trainer, settings, record_set, schedule)
         batches = batches_to_train(trainer, settings, record_set, rewrite)
