@@ -1,4 +1,4 @@
-"""The files of examples/faq keep what its README promises, and the small model fits them."""
+"""The files of examples/faq keep what its README promises, the small model fits them, and run.sh goes all the way."""
 
 import collections
 import dataclasses
@@ -6,14 +6,21 @@ import importlib
 import json
 import pathlib
 import re
+import shlex
 
 import pytest
 
+import bert
 from bert.errors import InputError
+from bert.options.retrieval import RetrievalOptions
+from bert.retrieval import knowledge
+from tests import commands
+from tests.test_chinese_example import execute, run_script
 
 FAQ = pathlib.Path(__file__).parent.parent / "examples" / "faq"
 SPLITS = ("train", "dev", "test")
 INTENTS = {"train": 668, "dev": 145, "test": 145}
+OUTSIDE = 24  # questions in each of dev and test
 PAIRS = {"train": 600, "dev": 150, "test": 150}
 
 
@@ -99,22 +106,104 @@ def test_pair_labels_agree_with_the_intents(pairs, intents):
             assert not same or row["label"] != "0", row
 
 
+def test_every_intent_has_an_answer(intents):
+    """And no answer is one of another intent, or too long to be read on a telephone."""
+    answers = {row["answer_id"]: row["answer"] for row in read(FAQ / "answers.tsv")}
+    assert answers.keys() == {row["label"] for row in intents["train"]}
+    assert len(set(answers.values())) == len(answers) == len(read(FAQ / "answers.tsv"))
+    assert max(map(len, answers.values())) <= 80
+
+
+def test_questions_outside_are_no_sentence_of_the_shop(texts):
+    dev, test = ([row["text"] for row in read(FAQ / "outside" / f"{split}.tsv")] for split in ("dev", "test"))
+    assert len(dev) == len(test) == OUTSIDE
+    asked = (FAQ / "asked.txt").read_text(encoding="utf-8").splitlines()
+    every = [re.sub(r"\W", "", text) for text in (*texts, *dev, *test, *asked)]
+    assert len(set(every)) == len(every)
+
+
+def test_tables_of_the_retrieval(tmp_path, intents):
+    outcome = commands.run("examples.faq.knowledge_base", output_dir=tmp_path)
+    assert outcome.status == 0, outcome.stderr
+    base = knowledge.read(str(tmp_path / "questions.tsv"), RetrievalOptions())
+    assert base.questions == tuple(row["text"] for row in intents["train"])
+    assert base.answer_ids == tuple(row["label"] for row in intents["train"])
+    assert base.answers.keys() == set(base.names)
+    for split in ("dev", "test"):
+        queries = knowledge.read_queries(str(tmp_path / f"{split}.tsv"), RetrievalOptions(), needs_answers=True)
+        knowledge.check_known(queries, base, split)
+        assert queries.answer_ids == (*(row["label"] for row in intents[split]), *[""] * OUTSIDE)
+
+
+def commands_of(text: str) -> list[tuple[str, dict[str, str]]]:
+    """The commands of a text, `python -m bert NAME` by their name and others by their module, each with its flags."""
+    found = re.findall(r"^python -m ((?:.*\\\n)*.*)", text, re.MULTILINE)
+    parts = [shlex.split(each.replace("\\\n", " ")) for each in found]
+    return [command_of([part for part in each if part != "#"]) for each in parts]
+
+
+def command_of(argv: list[str]) -> tuple[str, dict[str, str]]:
+    name, *flags = argv[1:] if argv[0] == "bert" else argv
+    module = f"bert.commands.{name}" if argv[0] == "bert" else name
+    return module, dict(flag.removeprefix("--").split("=", 1) for flag in flags if flag != "...")
+
+
 def test_readme_tells_the_counts_and_flags_that_exist():
     text = (FAQ / "README.md").read_text(encoding="utf-8")
     for part, counts in (("intents", INTENTS), ("pairs", PAIRS)):
         numbers = " | ".join(str(count) for count in counts.values())
         assert re.search(rf"^\| `{part}/` \|.*\| {re.escape(numbers)} \|", text, re.MULTILINE)
-    for script, call in (
-        ("run_classifier", r"run_classifier\.py"),
-        ("examples.faq.make_small_model", r"-m examples\.faq\.make_small_model"),
-    ):
-        known = {field.name for field in dataclasses.fields(importlib.import_module(script).Settings)}
-        commands = re.findall(rf"^python {call}((?:.*\\\n)*.*)", text, re.MULTILINE)
-        assert commands
-        assert set(re.findall(r"--(\w+)", "".join(commands))) <= known
-    assert set(re.findall(r"--(\w+)", text)) <= {
-        field.name for field in dataclasses.fields(importlib.import_module("run_classifier").Settings)
-    }
+    assert re.search(rf"^\| `outside/` \|.*\| \| {OUTSIDE} \| {OUTSIDE} \|", text, re.MULTILINE)
+    told = commands_of(text)
+    assert len(told) >= 12
+    for module, given in told:
+        known = {field.name for field in dataclasses.fields(importlib.import_module(module).Settings)}
+        assert given.keys() <= known, module
+    known = {field.name for name in ("classifier", "retrieval") for field in dataclasses.fields(settings_of(name))}
+    assert set(re.findall(r"`--(\w+)", text)) <= known
+
+
+def settings_of(name: str) -> type:
+    return importlib.import_module(f"bert.commands.run_{name}").Settings
+
+
+def test_the_steps_of_the_readme_are_those_of_the_script(tmp_path):
+    """The same commands, in the same order, with the same flags and values."""
+    text = (FAQ / "README.md").read_text(encoding="utf-8")
+    steps = text[text.index("## Step by step") : text.index("## The service")].replace("$MODEL", "faq_output/model")
+    typed = run_script(tmp_path, {"FAQ_OUTPUT": "faq_output"}, str(FAQ / "run.sh"))
+    assert [command_of(argv[2:]) for argv in typed if argv[1] == "-m"] == commands_of(steps)
+
+
+def test_a_model_to_start_from(tmp_path):
+    typed = run_script(tmp_path, {"FAQ_OUTPUT": str(tmp_path), "FAQ_MODEL": "some/model"}, str(FAQ / "run.sh"))
+    trained = [command_of(argv[2:])[1] for argv in typed if "--do_train=true" in argv]
+    assert len(trained) == 2
+    for given in trained:
+        assert given["init_checkpoint"] == "some/model/bert_model.ckpt"
+        assert given["bert_config_file"] == "some/model/bert_config.json"
+    assert not any("examples.faq.make_small_model" in argv for argv in typed)
+
+
+@pytest.mark.slow
+def test_run_sh_in_miniature(tmp_path):
+    """The commands of the script one after the other, and then again: what is there is not made a second time."""
+    environment = {"FAQ_OUTPUT": str(tmp_path / "output"), "FAQ_EPOCHS": "2", "FAQ_INTENT_EPOCHS": "1"}
+    typed = [argv for argv in run_script(tmp_path, environment, str(FAQ / "run.sh")) if argv[1] == "-m"]
+    for argv in typed:
+        outcome = execute(argv)
+        assert outcome.status == 0, f"{shlex.join(argv)}\n{outcome.stderr}"
+    asked = (FAQ / "asked.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in outcome.stdout.splitlines() if line in asked] == asked
+    assert len(re.findall(r"^\| (?:bm25|faq) (?:\| [01]\.\d{3} ){6}\|$", outcome.stdout, re.MULTILINE)) == 2
+    report = json.loads((tmp_path / "output" / "faq" / "test_report.json").read_text())
+    assert (report["queries"], report["outside"]) == (INTENTS["test"], OUTSIDE)
+    predictor = bert.load(str(tmp_path / "output" / "faq"), intent_model=str(tmp_path / "output" / "intents"))
+    found = predictor.predict(asked[0])
+    assert found.intent in {row["answer_id"] for row in read(FAQ / "answers.tsv")}
+    assert found.answers[0].answer
+    again = run_script(tmp_path, environment, str(FAQ / "run.sh"))
+    assert [argv[2] for argv in again if argv[1] == "-m"] == ["examples.faq.summary"]
 
 
 def make_model(capsys, data_dir, output_dir, **more) -> list[str]:

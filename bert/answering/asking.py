@@ -13,7 +13,7 @@ from bert import files, prediction, reporting
 from bert.answering.settings import RetrievalSettings
 from bert.prediction.retrieval import RetrievalPredictor
 from bert.reporting import Progress
-from bert.retrieval import calibration, index, judging, knowledge, splitting
+from bert.retrieval import calibration, index, judging, knowledge, sources, splitting
 from bert.retrieval.bm25 import Bm25
 from bert.retrieval.judging import Judged
 from bert.retrieval.knowledge import KnowledgeBase, Queries
@@ -31,6 +31,8 @@ def check_files(settings: RetrievalSettings) -> None:
         path = getattr(settings, name)
         if path:
             files.check_readable(path, f"`{name}`")
+    needed = [split for split in settings.splits if split != "dev" or not settings.dev_fraction]
+    sources.check(settings, {"train", *needed} if settings.reads_knowledge else needed)
 
 
 def ask_index(settings: RetrievalSettings) -> None:
@@ -68,8 +70,7 @@ def ask_index(settings: RetrievalSettings) -> None:
 
 def ask_bm25(settings: RetrievalSettings) -> None:
     """Evaluates and predicts with the words of the knowledge base."""
-    assert settings.knowledge_file is not None
-    base = knowledge.read(settings.knowledge_file, settings)
+    base = sources.base(settings)
     search = Search(base, Bm25(base.questions))
 
     def rankings(texts: Sequence[str], answers: int | None, leave_out_copies: bool) -> Iterator[Ranking]:
@@ -92,16 +93,15 @@ def evaluate(settings: RetrievalSettings, base: KnowledgeBase, rankings: Ranking
     report = judging.judge(base, queries, _told(rankings(queries.texts, None, True), len(queries)))
     every = [*report.judged, *report.outside]
     if every:
-        report = dataclasses.replace(report, calibration=_calibrated(settings, base, queries, every))
+        report = dataclasses.replace(report, calibration=_calibrated(settings, queries, every))
     _write(settings, base, queries, report, "eval")
     return report.calibration.chosen if report.calibration else None
 
 
 def predict(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings, threshold: float) -> None:
     """Writes predictions.tsv, and judges them where the file says which answers are right."""
-    assert settings.predict_file is not None
-    queries = knowledge.read_queries(settings.predict_file, settings, needs_answers=False)
-    knowledge.check_known(queries, base, settings.predict_file)
+    queries = sources.asked(settings, "test")
+    knowledge.check_known(queries, base, sources.place(settings, "test"))
     logger.info("***** Running prediction *****")
     logger.info("  Num queries = %d", len(queries))
     found = [_cut(each, settings.top_k) for each in _told(rankings(queries.texts, settings.top_k, False), len(queries))]
@@ -113,17 +113,19 @@ def predict(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings
     if queries.answer_ids:
         # A copy answers a question, and says nothing of the model.
         report = judging.judge(base, queries, _told(rankings(queries.texts, None, True), len(queries)))
+        every = [*report.judged, *report.outside]
+        if every and math.isfinite(threshold):
+            told = calibration.at(threshold, *_scored(queries, every))
+            report = dataclasses.replace(report, calibration=told)
         _write(settings, base, queries, report, "test")
 
 
 def _asked(settings: RetrievalSettings, base: KnowledgeBase) -> Queries:
     if not settings.dev_fraction:
-        assert settings.dev_file is not None
-        queries = knowledge.read_queries(settings.dev_file, settings, needs_answers=True)
-        knowledge.check_known(queries, base, settings.dev_file)
+        queries = sources.asked(settings, "dev")
+        knowledge.check_known(queries, base, sources.place(settings, "dev"))
         return queries
-    assert settings.knowledge_file is not None
-    whole = knowledge.read(settings.knowledge_file, settings)  # the index may have become another
+    whole = sources.base(settings)  # the index may have become another
     return splitting.asked(whole, splitting.held_out(whole, settings))
 
 
@@ -136,14 +138,16 @@ def _told(rankings: Iterator[Ranking], total: int) -> Iterator[Ranking]:
     progress.close()
 
 
-def _calibrated(
-    settings: RetrievalSettings, base: KnowledgeBase, queries: Queries, every: Sequence[Judged]
-) -> calibration.Calibration:
+def _calibrated(settings: RetrievalSettings, queries: Queries, every: Sequence[Judged]) -> calibration.Calibration:
+    return calibration.calibrate(*_scored(queries, every), settings.threshold_by, settings.min_precision)
+
+
+def _scored(queries: Queries, every: Sequence[Judged]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Score of the best answer, whether it is right, and whether there is a right one, each [E]."""
     assert queries.answer_ids is not None
     scores = np.array([each.score for each in every], np.float32)
     right = np.array([each.rank == 1 for each in every])
-    has_answer = np.array([bool(queries.answer_ids[each.query]) for each in every])
-    return calibration.calibrate(scores, right, has_answer, settings.threshold_by, settings.min_precision)
+    return scores, right, np.array([bool(queries.answer_ids[each.query]) for each in every])
 
 
 def _cut(ranking: Ranking, count: int) -> Ranking:

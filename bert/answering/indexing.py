@@ -11,7 +11,7 @@ from bert.errors import InputError
 from bert.prediction.retrieval import unit
 from bert.prediction.vectors import VectorPredictor
 from bert.reporting import Progress
-from bert.retrieval import index, knowledge
+from bert.retrieval import index, knowledge, sources
 from bert.retrieval.index import Index
 from bert.retrieval.knowledge import KnowledgeBase
 from bert.tasks import table
@@ -24,8 +24,7 @@ _AT_ONCE = 1024  # questions between two lines of progress
 
 def make(settings: RetrievalSettings) -> None:
     """Encodes the knowledge base with the model in `output_dir` and writes the index there."""
-    assert settings.knowledge_file is not None
-    base = knowledge.read(settings.knowledge_file, settings)
+    base = sources.base(settings)
     vectors = _encoder(settings)(base.questions)
     _write(settings.output_dir, Index(base, vectors, _fingerprint(settings), settings.index))
 

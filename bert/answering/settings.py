@@ -25,5 +25,10 @@ class RetrievalSettings(RetrievalOptions, FineTuningFlags):
         return bool(self.add_file or self.remove_file or self.remove_ids)
 
     @property
+    def reads_knowledge(self) -> bool:
+        """Whether the knowledge base itself is read, not only the index."""
+        return self.do_train or self.do_index or self.retriever == "bm25" or (self.do_eval and self.dev_fraction > 0)
+
+    @property
     def asks_for_nothing(self) -> bool:
         return super().asks_for_nothing and not self.do_index and not self.changes_index

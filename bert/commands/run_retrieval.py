@@ -6,8 +6,9 @@
         --dev_fraction=0.2 --max_seq_length=64 --train_batch_size=32 --learning_rate=2e-5 --num_train_epochs=3.0
 
 The knowledge base has the columns question, answer_id and, if the answers have texts, answer; many questions may have
-the same answer. Without --do_train the encoder of --init_checkpoint is taken as it is. --do_eval and --do_predict
-search the index that --do_index has written; bert predict and bert serve answer with it. docs/retrieval.md tells more.
+the same answer. --task_name=banking77 --data_dir=FOLDER takes a set that is known by its name instead. Without
+--do_train the encoder of --init_checkpoint is taken as it is. --do_eval and --do_predict search the index that
+--do_index has written; bert predict and bert serve answer with it. docs/retrieval.md tells more.
 """
 
 import dataclasses
@@ -47,6 +48,14 @@ class Settings(RetrievalSettings):
             raise InputError(f"--dev_fraction is {self.dev_fraction}, expected 0 or more and less than 1")
         if self.dev_fraction and self.dev_file:
             raise InputError(f"--dev_fraction={self.dev_fraction} and --dev_file={self.dev_file}: expected only one")
+        if bool(self.task_name) != bool(self.data_dir):
+            raise InputError("--task_name and --data_dir: expected both or none")
+        if self.task_name and self.knowledge_file:
+            raise InputError(
+                f"--task_name={self.task_name} and --knowledge_file={self.knowledge_file}: expected only one"
+            )
+        if self.task_name:
+            return
         if self.do_eval and not self.dev_fraction and not self.dev_file:
             raise InputError("--do_eval needs --dev_file or --dev_fraction")
         if self.do_predict and not self.predict_file:

@@ -13,7 +13,7 @@ from bert.flags import FineTuningFlags
 from bert.heads import HeadedModel, TwoTower
 from bert.measures import Measure
 from bert.options.retrieval import RetrievalOptions
-from bert.retrieval import judging, knowledge, sampling, splitting
+from bert.retrieval import judging, knowledge, sampling, sources, splitting
 from bert.retrieval.bm25 import Bm25
 from bert.retrieval.knowledge import KnowledgeBase, Queries
 from bert.retrieval.ranking import Search
@@ -60,8 +60,8 @@ class Retrieval(FineTuning[judging.Report]):
         self.trained = self.base.take(trained)
         if len(self.trained.names) < 2:
             raise InputError(
-                f"{options.knowledge_file}: {len(self.trained.names)} answers to train on, expected two at least "
-                f"(`single_questions`={options.single_questions}, `dev_fraction`={options.dev_fraction})"
+                f"{sources.place(options, 'train')}: {len(self.trained.names)} answers to train on, expected two at "
+                f"least (`single_questions`={options.single_questions}, `dev_fraction`={options.dev_fraction})"
             )
         self._negatives = self._hard_negatives(encode) if settings.do_train and options.hard_negatives else None
         known = [measure.name for measure in judging.MEASURES]
@@ -145,10 +145,9 @@ def held_out(base: KnowledgeBase, options: RetrievalOptions) -> np.ndarray:
 def read(options: RetrievalOptions, needs_queries: bool) -> tuple[KnowledgeBase, Queries | None, np.ndarray | None]:
     """The knowledge base; the questions of the evaluation, and which of the knowledge base they are, if they are some.
 
-    Raises InputError as `knowledge` does, and where the evaluation has no questions.
+    Raises InputError as `sources` does, and where the evaluation has no questions.
     """
-    assert options.knowledge_file is not None
-    base = knowledge.read(options.knowledge_file, options)
+    base = sources.base(options)
     for line in knowledge.described(base):
         logger.info(line)
     if not needs_queries:
@@ -156,9 +155,8 @@ def read(options: RetrievalOptions, needs_queries: bool) -> tuple[KnowledgeBase,
     if options.dev_fraction:
         rows = held_out(base, options)
         return base, splitting.asked(base, rows), rows
-    assert options.dev_file is not None
-    queries = knowledge.read_queries(options.dev_file, options, needs_answers=True)
-    knowledge.check_known(queries, base, options.dev_file)
+    queries = sources.asked(options, "dev")
+    knowledge.check_known(queries, base, sources.place(options, "dev"))
     return base, queries, None
 
 

@@ -13,6 +13,12 @@ class KnowledgeOptions:
     knowledge_file: str | None = option(
         None, "The knowledge base, TSV, CSV or JSON lines: a question, the id of its answer, and the answer's text."
     )
+    task_name: str | None = option(
+        None,
+        "Instead of files, a task that run_classifier knows by its name: the classes of single texts are the answers, "
+        "clusters of equal questions those of pairs.",
+    )
+    data_dir: str | None = option(None, "With `task_name`: folder with the task's files.")
     dev_file: str | None = option(None, "Questions and the ids of their answers, to evaluate with; no id: no answer.")
     predict_file: str | None = option(None, "Questions to answer; ids of answers, if any, judge.")
     header: bool = option(True, "The first line of a TSV or CSV file names the columns.")
@@ -25,7 +31,8 @@ class KnowledgeOptions:
     equal_label: str | None = option(
         None,
         "The knowledge base is a file of pairs: those with this label are equal questions, and a cluster of equal "
-        "questions is an answer. The pairs are in `question_column` and `question_b_column`.",
+        "questions is an answer. The pairs are in `question_column` and `question_b_column`. Of a task of "
+        "graded pairs, those whose number is at least this.",
     )
     question_b_column: str = option("question_b", "With `equal_label`: column of the second question.")
     label_column: str = option("label", "With `equal_label`: column of the label.")

@@ -8,6 +8,7 @@ import numpy as np
 logger = logging.getLogger(__name__)
 
 MIN_PRECISION, F1 = "min_precision", "f1"
+STORED = "the evaluation"
 _TABLE_ROWS = 10
 
 
@@ -42,7 +43,7 @@ class Calibration:
 
     def table(self) -> list[str]:
         """Lines for the log: what other thresholds would do, at every tenth of the questions, then the one chosen."""
-        wanted = np.arange(1, _TABLE_ROWS + 1) / _TABLE_ROWS
+        wanted = np.arange(1, _TABLE_ROWS + 1) / _TABLE_ROWS if self.points else ()
         coverages = np.array([point.coverage for point in self.points])
         shown = {int(np.abs(coverages - share).argmin()): None for share in wanted}
         lines = ["threshold  coverage  precision  recall      F1"]
@@ -73,6 +74,14 @@ def curve(scores: np.ndarray, is_right: np.ndarray, has_answer: np.ndarray) -> t
         Point(float(threshold), (place + 1) / len(own), right[place] / (place + 1), right[place] / total)
         for threshold, place in zip(thresholds, last.tolist(), strict=True)
     )
+
+
+def at(threshold: float, scores: np.ndarray, is_right: np.ndarray, has_answer: np.ndarray) -> Calibration:
+    """What a threshold that was chosen before does with other questions; the arrays are those of `curve`."""
+    answered = scores >= threshold
+    right, count = int((answered & is_right).sum()), int(answered.sum())
+    precision, recall = right / count if count else 1.0, right / max(1, int(has_answer.sum()))
+    return Calibration(Point(threshold, count / len(scores), precision, recall), (), STORED)
 
 
 def calibrate(

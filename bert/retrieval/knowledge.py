@@ -122,27 +122,34 @@ def read(path: str, options: KnowledgeOptions) -> KnowledgeBase:
 def read_pairs(path: str, options: KnowledgeOptions) -> KnowledgeBase:
     """Makes a knowledge base of pairs of questions: what pairs of `equal_label` connect is one answer, whose id and
     text are its first question. A question counts once, however many pairs it is in."""
+    pairs: list[tuple[str, str]] = []
+    are_equal: list[bool] = []
+    for row in table.rows_of(path, options.header):
+        first = _filled(row, options.question_column, "question_column")
+        pairs.append((first, _filled(row, options.question_b_column, "question_b_column")))
+        are_equal.append(_name(row, options.label_column, "label_column") == options.equal_label)
+    if not any(are_equal):
+        raise InputError(f"{path}: no pair has the label '{options.equal_label}' (`equal_label`)")
+    return of_pairs(pairs, are_equal)
+
+
+def of_pairs(pairs: Sequence[tuple[str, str]], are_equal: Sequence[bool]) -> KnowledgeBase:
+    """The knowledge base of pairs as `read_pairs` makes it, from one equal pair on."""
     numbers: dict[str, int] = {}
     texts: list[str] = []
     equal: list[list[int]] = []
-    for row in table.rows_of(path, options.header):
-        pair = []
-        for column in ("question_column", "question_b_column"):
-            text = _filled(row, getattr(options, column), column)
-            number = numbers.setdefault(normalised(text), len(texts))
-            if number == len(texts):
+    for pair, is_equal in zip(pairs, are_equal, strict=True):
+        for text in pair:
+            if numbers.setdefault(normalised(text), len(texts)) == len(texts):
                 texts.append(text)
-            pair.append(number)
-        if _name(row, options.label_column, "label_column") == options.equal_label:
-            equal.append(pair)
-    if not equal:
-        raise InputError(f"{path}: no pair has the label '{options.equal_label}' (`equal_label`)")
+        if is_equal:
+            equal.append([numbers[normalised(text)] for text in pair])
     first, second = np.array(equal).T
     graph = sparse.coo_array((np.ones(len(equal)), (first, second)), shape=(len(texts), len(texts)))
     _, clusters = csgraph.connected_components(graph, directed=False)
     _, firsts = np.unique(clusters, return_index=True)
     answer_ids = tuple(texts[firsts[cluster]] for cluster in clusters)
-    return _not_empty(path, KnowledgeBase(tuple(texts), answer_ids, {name: name for name in dict.fromkeys(answer_ids)}))
+    return KnowledgeBase(tuple(texts), answer_ids, {name: name for name in dict.fromkeys(answer_ids)})
 
 
 def read_queries(path: str, options: KnowledgeOptions, needs_answers: bool) -> Queries:

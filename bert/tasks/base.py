@@ -58,6 +58,8 @@ class Task:
     label_kind: LabelKind = label_kinds.CLASS
     measures: ClassVar[Sequence[str]] = ()  # what the benchmark reports, names as in eval_report.json
     submission: ClassVar[str | None] = None  # the file that the benchmark's server takes
+    outside: ClassVar[str | None] = None  # the label that means: none of the others, which retrieval does not answer
+    has_test_labels: ClassVar[bool] = False  # whether the test file holds them, though no prediction reads them
 
     def example(self, row: Row, split: str) -> InputExample | None:
         """The example of one row, None for a row that is not part of the task. Raises InputError."""

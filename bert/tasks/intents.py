@@ -14,6 +14,7 @@ class Intents(Task):
     """A text and its intent; the intents are those of the training file, in alphabetical order."""
 
     measures = ("accuracy", "macro_f1")
+    has_test_labels = True
     columns: ClassVar[tuple[str, str]]
 
     def example(self, row: Row, split: str) -> InputExample:
@@ -82,7 +83,9 @@ class CLINC150(Intents):
 
 @register
 class CLINC150OutOfScope(CLINC150):
-    """The same with the requests that are out of scope, as a class `oos`."""
+    """The same with the requests that are out of scope, as a class `oos`; to retrieval they are questions without an
+    answer."""
 
     name = "clinc150-oos"
+    outside = "oos"
     parts: ClassVar = {split: (part, f"oos_{part}") for split, (part,) in CLINC150.parts.items()}

@@ -4,7 +4,7 @@ import json
 import pathlib
 import statistics
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from bert import files
 from bert.errors import InputError
@@ -35,8 +35,11 @@ class Cell(NamedTuple):
         return f"{self.model}-{self.task}-{self.seed}{rows}"
 
 
-def read(path: pathlib.Path) -> dict[Cell, dict[str, float]]:
-    """The measures of the finished cells. A last line that was cut off counts as not finished.
+Kept = TypeVar("Kept", bound=NamedTuple)
+
+
+def read(path: pathlib.Path, kind: type[Kept] = Cell) -> dict[Kept, dict[str, float]]:
+    """The measures of the finished cells of a kind. A last line that was cut off counts as not finished.
 
     Raises InputError for a file of another kind.
     """
@@ -46,13 +49,13 @@ def read(path: pathlib.Path) -> dict[Cell, dict[str, float]]:
     content = path.read_text(encoding="utf-8")
     for number, line in enumerate(content.split("\n")[:-1], start=1):
         values = files.parse_json(line, str(path), number)
-        if not isinstance(values, dict) or not {*Cell._fields, "measures"} <= values.keys():
-            raise InputError(f"{path}:{number}: expected an object with {', '.join(Cell._fields)} and measures")
-        found[Cell(*(values[name] for name in Cell._fields))] = values["measures"]
+        if not isinstance(values, dict) or not {*kind._fields, "measures"} <= values.keys():
+            raise InputError(f"{path}:{number}: expected an object with {', '.join(kind._fields)} and measures")
+        found[kind(*(values[name] for name in kind._fields))] = values["measures"]
     return found
 
 
-def add(path: pathlib.Path, cell: Cell, measures: Mapping[str, float]) -> None:
+def add(path: pathlib.Path, cell: NamedTuple, measures: Mapping[str, float]) -> None:
     """Adds a finished cell; a line that was cut off by a crash is dropped."""
     content = path.read_text(encoding="utf-8") if path.exists() else ""
     whole = content[: content.rfind("\n") + 1]
