@@ -1,17 +1,21 @@
 """What the fork server of `streaming` imports, once for all workers, and without the lines TensorFlow writes then."""
 
 import ctypes
+import os
 import signal
 import sys
 
 from bert import quiet
+from bert.pretraining_data import MAIN_PROCESS
 
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
-# The server sees that the main process is gone when it has imported everything; Linux ends it at once. It may have no
-# thread that watches, as it forks.
+# The server would see that the main process is gone when it has imported everything. Linux ends it at once, and what
+# was gone before that was asked for has another process for a parent now. A thread cannot watch: the server forks.
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.environ.get(MAIN_PROCESS) != str(os.getppid()):
+        os._exit(1)
 
 with quiet.standard_error_held():
     import tensorflow  # noqa: F401

@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from bert import files, quiet
 from bert.errors import InputError
+from bert.pretraining_data import MAIN_PROCESS
 from bert.pretraining_data.blocks import Block, BlockMaker, group_files, read_blocks
 from bert.pretraining_data.corpus import DuplicateCounter
 from bert.pretraining_data.options import Options
@@ -117,6 +118,7 @@ def _workers(count: int, options: Options, folder: str) -> Iterator[Submit]:
     has_server = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
     if has_server:
+        os.environ[MAIN_PROCESS] = str(os.getpid())
         context.set_forkserver_preload(["bert.pretraining_data.preload"])
     pool = concurrent.futures.ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
 
