@@ -2,12 +2,15 @@
 
 import pathlib
 
+import hypothesis
 import pytest
 
 from tests import task_files
 
 TESTS = pathlib.Path(__file__).parent
 SHARED = TESTS.parent.parent / "shared"
+hypothesis.settings.register_profile("without a clock", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("without a clock")
 NOT_THERE = "the larger reference values are not beside the checkout"
 
 
