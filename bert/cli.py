@@ -15,17 +15,20 @@ Parsing is absl's (`--x`, `--nox`, `--x=true`, `--flagfile`); an unknown flag or
 Nothing in this module imports TensorFlow, so `--help` and a mistyped flag answer at once.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import errno
 import logging
 import os
 import re
+import signal
 import sys
 import textwrap
+import threading
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags as absl_flags
 
@@ -130,23 +133,51 @@ def run(
         show_help(help_text(settings_class, sys.modules[settings_class.__module__].__doc__ or ""))
         sys.exit(0)
     show_log(settings_class)
-    try:
-        settings = parse(settings_class, argv)
-        import_tensorflow()
-        main(settings)
-    except Stopped as stopped:
-        print(f"stopped: {stopped}; the same command goes on from there", file=sys.stderr)
-        sys.exit(128 + stopped.signal_number)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except Exception as error:
-        message = _one_line(error)
-        if message is None:
-            raise
-        print(f"error: {with_flags(message, settings_class)}", file=sys.stderr)
-        sys.exit(1)
+    with _noted_interrupts() as interrupts:
+        try:
+            settings = parse(settings_class, argv)
+            import_tensorflow()
+            main(settings)
+        except Stopped as stopped:
+            print(f"stopped: {stopped}; the same command goes on from there", file=sys.stderr)
+            sys.exit(128 + stopped.signal_number)
+        except KeyboardInterrupt:
+            _end_interrupted()
+        except Exception as error:
+            if interrupts:
+                _end_interrupted()
+            message = _one_line(error)
+            if message is None:
+                raise
+            print(f"error: {with_flags(message, settings_class)}", file=sys.stderr)
+            sys.exit(1)
     sys.exit(0)
+
+
+@contextlib.contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Collects Ctrl-C in the list it gives, besides raising KeyboardInterrupt: TensorFlow swallows some of those while
+    it traces a function, and fails of something else."""
+    noted: list[int] = []
+
+    def note(number: int, frame: types.FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    is_main = threading.current_thread() is threading.main_thread()  # no other may set a handler
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield noted
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end_interrupted() -> typing.NoReturn:
+    print("interrupted", file=sys.stderr)
+    sys.exit(128 + signal.SIGINT)
 
 
 def open_standard_streams() -> None:

@@ -3,9 +3,12 @@
 import dataclasses
 import importlib
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -203,3 +206,32 @@ def test_a_real_process_trains_and_evaluates(tmp_path):
     assert done.stderr.startswith("*** Input files ***\n")
     assert not [line for line in done.stderr.splitlines() if "tensorflow" in line.lower() or "WARNING" in line]
     assert (tmp_path / "output" / "eval_results.txt").exists()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoFlags:
+    """The flags of a command without any."""
+
+    def check(self) -> None:
+        """There is nothing to check."""
+
+
+def test_an_interrupt_that_a_library_turns_into_another_error(capsys):
+    """TensorFlow does so while it traces a function."""
+
+    def main(settings: NoFlags) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise AttributeError("what nobody would understand") from None
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as end:
+            cli.run(NoFlags, main, ["command.py"])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert end.value.code == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
