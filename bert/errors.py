@@ -15,3 +15,8 @@ class Stopped(Exception):
     def __init__(self, signal_number: int, what: str) -> None:
         super().__init__(what)
         self.signal_number = signal_number
+
+
+def how_to_install(extra: str) -> str:
+    """How an optional part is installed, for the end of a message."""
+    return f"(pip install 'bert[{extra}]', or in a checkout pip install -r requirements-{extra}.txt)"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import Any
 
 from bert.errors import InputError
 from bert.formats import tokenizers
@@ -160,6 +161,16 @@ def check_case_matches_checkpoint(do_lower_case: bool, init_checkpoint: str | No
         raise InputError(
             f"--do_lower_case is {do_lower_case}, but --init_checkpoint={init_checkpoint} is of {model}, a {kind} "
             f"model; give --do_lower_case={not do_lower_case}, or rename the folder if its model is another"
+        )
+
+
+def check_dev_fraction(settings: Any) -> None:
+    """Raises InputError for a `dev_fraction` that is none, or stands beside a `dev_file`."""
+    if not 0 <= settings.dev_fraction < 1:
+        raise InputError(f"--dev_fraction is {settings.dev_fraction}, expected 0 or more and less than 1")
+    if settings.dev_fraction and settings.dev_file:
+        raise InputError(
+            f"--dev_fraction={settings.dev_fraction} and --dev_file={settings.dev_file}: expected only one"
         )
 
 

@@ -11,17 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, how_to_install
 
 try:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
     from apache_beam.utils.shared import Shared
 except ImportError:
-    raise InputError(
-        "`beam_runner`: apache-beam is not installed "
-        "(pip install 'bert[beam]', or in a checkout pip install -r requirements-beam.txt)"
-    ) from None
+    raise InputError(f"`beam_runner`: apache-beam is not installed {how_to_install('beam')}") from None
 
 __all__ = ["Shared", "beam", "opened", "refuse_shards", "shards", "total", "write_total"]
 

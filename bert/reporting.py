@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tqdm import tqdm
 
@@ -71,16 +71,11 @@ def _clock(seconds: float) -> str:
 
 
 class JsonLines:
-    """A file of JSON objects with a `step`, one a line. What an earlier try wrote after `start_step` is cut off.
+    """A file of JSON objects with a `step`, one a line. It begins with what is `kept` of an earlier try, as
+    `read_json_lines` gives it."""
 
-    `earlier` is where that try wrote, if not to `path`. `earlier_steps` are those it wrote of that are kept.
-    """
-
-    def __init__(self, path: str, start_step: int, earlier: str | None = None) -> None:
-        earlier = earlier or path
+    def __init__(self, path: str, kept: Iterable[tuple[dict, str]]) -> None:
         self.path = path
-        kept = read_json_lines(earlier, start_step)
-        self.earlier_steps = [values["step"] for values, _ in kept]
         files.write_text(path, "".join(f"{line}\n" for _, line in kept))
         self.file = files.open_binary(path, "ab")
 
@@ -131,12 +126,13 @@ class StepLog:
     """`metrics.jsonl` of an output folder: what every step measured, to the last bit of its float32 values."""
 
     def __init__(self, folder: str, start_step: int) -> None:
-        self._lines = JsonLines(os.path.join(folder, "metrics.jsonl"), start_step)
-        steps = self._lines.earlier_steps
+        path = os.path.join(folder, "metrics.jsonl")
+        kept = read_json_lines(path, start_step)
+        self._lines, steps = JsonLines(path, kept), [values["step"] for values, _ in kept]
         if lost := start_step - len(set(steps)):
-            logger.warning("%s has no line of %d of the %d steps so far.", self._lines.path, lost, start_step)
+            logger.warning("%s has no line of %d of the %d steps so far.", path, lost, start_step)
         if twice := len(steps) - len(set(steps)):
-            logger.warning("%s has %d lines of steps that it has already told.", self._lines.path, twice)
+            logger.warning("%s has %d lines of steps that it has already told.", path, twice)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         numbers = {name: float(f"{value:.9g}") if math.isfinite(value) else None for name, value in values.items()}

@@ -13,9 +13,8 @@ from bert import files, prediction, reporting
 from bert.answering.settings import RetrievalSettings
 from bert.prediction.retrieval import RetrievalPredictor
 from bert.reporting import Progress
-from bert.retrieval import calibration, index, judging, knowledge, sources, splitting
+from bert.retrieval import calibration, index, judging, sources, splitting
 from bert.retrieval.bm25 import Bm25
-from bert.retrieval.judging import Judged
 from bert.retrieval.knowledge import KnowledgeBase, Queries
 from bert.retrieval.ranking import Ranking, Search
 
@@ -91,40 +90,35 @@ def evaluate(settings: RetrievalSettings, base: KnowledgeBase, rankings: Ranking
     logger.info("***** Running evaluation *****")
     logger.info("  Num queries = %d", len(queries))
     report = judging.judge(base, queries, _told(rankings(queries.texts, None, True), len(queries)))
-    every = [*report.judged, *report.outside]
-    if every:
-        report = dataclasses.replace(report, calibration=_calibrated(settings, queries, every))
+    if report.every:
+        chosen_by = settings.threshold_by, settings.min_precision
+        report = dataclasses.replace(report, calibration=calibration.calibrate(*_scored(queries, report), *chosen_by))
     _write(settings, base, queries, report, "eval")
     return report.calibration.chosen if report.calibration else None
 
 
 def predict(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings, threshold: float) -> None:
     """Writes predictions.tsv, and judges them where the file says which answers are right."""
-    queries = sources.asked(settings, "test")
-    knowledge.check_known(queries, base, sources.place(settings, "test"))
+    queries = sources.asked_of(base, settings, "test")
     logger.info("***** Running prediction *****")
     logger.info("  Num queries = %d", len(queries))
     found = [_cut(each, settings.top_k) for each in _told(rankings(queries.texts, settings.top_k, False), len(queries))]
     path = os.path.join(settings.output_dir, "predictions.tsv")
-    known = [bool(len(each.scores) and each.scores[0] >= threshold) for each in found]
+    known = [each.is_known(threshold) for each in found]
     judging.write_answers(path, base, queries, zip(known, found, strict=True))
     logger.info("%d of %d questions are answered.", sum(known), len(known))
     logger.info("Wrote the predictions to %s", path)
     if queries.answer_ids:
         # A copy answers a question, and says nothing of the model.
         report = judging.judge(base, queries, _told(rankings(queries.texts, None, True), len(queries)))
-        every = [*report.judged, *report.outside]
-        if every and math.isfinite(threshold):
-            told = calibration.at(threshold, *_scored(queries, every))
-            report = dataclasses.replace(report, calibration=told)
+        if report.every and math.isfinite(threshold):
+            report = dataclasses.replace(report, calibration=calibration.at(threshold, *_scored(queries, report)))
         _write(settings, base, queries, report, "test")
 
 
 def _asked(settings: RetrievalSettings, base: KnowledgeBase) -> Queries:
     if not settings.dev_fraction:
-        queries = sources.asked(settings, "dev")
-        knowledge.check_known(queries, base, sources.place(settings, "dev"))
-        return queries
+        return sources.asked_of(base, settings, "dev")
     whole = sources.base(settings)  # the index may have become another
     return splitting.asked(whole, splitting.held_out(whole, settings))
 
@@ -138,16 +132,12 @@ def _told(rankings: Iterator[Ranking], total: int) -> Iterator[Ranking]:
     progress.close()
 
 
-def _calibrated(settings: RetrievalSettings, queries: Queries, every: Sequence[Judged]) -> calibration.Calibration:
-    return calibration.calibrate(*_scored(queries, every), settings.threshold_by, settings.min_precision)
-
-
-def _scored(queries: Queries, every: Sequence[Judged]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _scored(queries: Queries, report: judging.Report) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Score of the best answer, whether it is right, and whether there is a right one, each [E]."""
     assert queries.answer_ids is not None
-    scores = np.array([each.score for each in every], np.float32)
-    right = np.array([each.rank == 1 for each in every])
-    return scores, right, np.array([bool(queries.answer_ids[each.query]) for each in every])
+    scores = np.array([each.score for each in report.every], np.float32)
+    right = np.array([each.rank == 1 for each in report.every])
+    return scores, right, np.array([bool(queries.answer_ids[each.query]) for each in report.every])
 
 
 def _cut(ranking: Ranking, count: int) -> Ranking:

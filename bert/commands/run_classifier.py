@@ -16,7 +16,7 @@ import dataclasses
 import functools
 
 from bert.errors import InputError
-from bert.flags import FineTuningFlags
+from bert.flags import FineTuningFlags, check_dev_fraction
 from bert.options import option
 from bert.options.classification import ClassificationOptions
 
@@ -40,10 +40,7 @@ class Settings(ClassificationOptions, FineTuningFlags):
         super().check()
         if self.ensemble is not None:
             self._check_ensemble()
-        if not 0 <= self.dev_fraction < 1:
-            raise InputError(f"--dev_fraction is {self.dev_fraction}, expected 0 or more and less than 1")
-        if self.dev_fraction and self.dev_file:
-            raise InputError(f"--dev_fraction={self.dev_fraction} and --dev_file={self.dev_file}: expected only one")
+        check_dev_fraction(self)
         if not self.label_separator:
             raise InputError("--label_separator is empty, expected what stands between two labels")
 

@@ -15,6 +15,7 @@ import dataclasses
 
 from bert.answering.settings import RetrievalSettings
 from bert.errors import InputError
+from bert.flags import check_dev_fraction, check_positive
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,9 +28,7 @@ class Settings(RetrievalSettings):
         if missing and self.retriever != "bm25":
             raise InputError(f"{', '.join(missing)} must be given, but for --retriever=bm25")
         self._check_files()
-        for name in ("top_k", "rerank_candidates"):
-            if getattr(self, name) < 1:
-                raise InputError(f"--{name} is {getattr(self, name)}, expected at least 1")
+        check_positive(self, "top_k", "rerank_candidates")
         if self.hard_negatives < 0:
             raise InputError(f"--hard_negatives is {self.hard_negatives}, expected 0 or more")
         if not self.temperature > 0:
@@ -44,10 +43,7 @@ class Settings(RetrievalSettings):
             raise InputError("--retriever=bm25 has no model and no index, expected --do_eval or --do_predict alone")
 
     def _check_files(self) -> None:
-        if not 0 <= self.dev_fraction < 1:
-            raise InputError(f"--dev_fraction is {self.dev_fraction}, expected 0 or more and less than 1")
-        if self.dev_fraction and self.dev_file:
-            raise InputError(f"--dev_fraction={self.dev_fraction} and --dev_file={self.dev_file}: expected only one")
+        check_dev_fraction(self)
         if bool(self.task_name) != bool(self.data_dir):
             raise InputError("--task_name and --data_dir: expected both or none")
         if self.task_name and self.knowledge_file:

@@ -14,7 +14,7 @@ import os
 import re
 from typing import Any
 
-from bert.errors import InputError
+from bert.errors import InputError, how_to_install
 from bert.options import option, part, required
 from bert.options.serving import LimitOptions
 
@@ -76,10 +76,7 @@ def _tell_intents(predictors: dict[str, Any], folder: str) -> None:
 
 def main(settings: Settings) -> None:
     if not all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
-        raise InputError(
-            "starlette or uvicorn is not installed "
-            "(pip install 'bert[serve]', or in a checkout pip install -r requirements-serve.txt)"
-        )
+        raise InputError(f"starlette or uvicorn is not installed {how_to_install('serve')}")
     from bert import prediction  # TensorFlow: --help does not wait for it
     from bert.serving import server
 

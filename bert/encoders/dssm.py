@@ -120,7 +120,8 @@ class DSSMEncoder(Baseline):
             Dense(size, math.sqrt(2 / (config.intermediate_size + size)), "tanh", name=f"layer_{index}")
             for index, size in enumerate(sizes[1:], start=1)
         ]
-        self.dropouts = [Dropout(config.hidden_dropout_prob, name=f"dropout_{index}") for index in range(len(sizes))]
+        count = len(self.others)
+        self.dropouts = [Dropout(config.hidden_dropout_prob, name=f"dropout_{index}") for index in range(count)]
         self.pooler = SmoothedCosine(name="pooler")
 
     def build(self, input_shape: Shape | None = None) -> None:
@@ -149,7 +150,7 @@ class DSSMEncoder(Baseline):
         both = tf.concat(masks, axis=0)  # [T, S], all first texts and then all second
         buckets, rows = self.hashing(tf.tile(input_ids, [2, 1]), both)
         hidden = self.first(buckets, rows, tf.shape(both)[0])  # [T, I]
-        for dense, dropout in zip(self.others, self.dropouts, strict=False):
+        for dense, dropout in zip(self.others, self.dropouts, strict=True):
             hidden = dense(dropout(hidden, seed=seed))
         first, second = tf.split(hidden, 2)  # [B, H]
         is_second = masks[1][:, :, tf.newaxis] > 0  # [B, S, 1]

@@ -53,7 +53,7 @@ class Retrieval(FineTuning[judging.Report]):
         self.options = options
         self.base, self.queries, asked = read(options, "dev" in settings.splits)
         self._asked = asked
-        trained = np.setdiff1d(np.arange(len(self.base)), held_out(self.base, options))
+        trained = np.setdiff1d(np.arange(len(self.base)), splitting.held_out(self.base, options))
         if options.single_questions == "leave_out":
             sizes = np.bincount(self.base.groups[trained], minlength=len(self.base.names))
             trained = trained[sizes[self.base.groups[trained]] > 1]
@@ -137,11 +137,6 @@ def identity(options: RetrievalOptions, trained: KnowledgeBase | None) -> dict[s
     return {**own, **learned, "questions_sha256": trained.sha256}
 
 
-def held_out(base: KnowledgeBase, options: RetrievalOptions) -> np.ndarray:
-    """The questions that are kept for evaluation; none without `dev_fraction`."""
-    return splitting.held_out(base, options) if options.dev_fraction else knowledge.NO_ROWS
-
-
 def read(options: RetrievalOptions, needs_queries: bool) -> tuple[KnowledgeBase, Queries | None, np.ndarray | None]:
     """The knowledge base; the questions of the evaluation, and which of the knowledge base they are, if they are some.
 
@@ -153,11 +148,9 @@ def read(options: RetrievalOptions, needs_queries: bool) -> tuple[KnowledgeBase,
     if not needs_queries:
         return base, None, None
     if options.dev_fraction:
-        rows = held_out(base, options)
+        rows = splitting.held_out(base, options)
         return base, splitting.asked(base, rows), rows
-    queries = sources.asked(options, "dev")
-    knowledge.check_known(queries, base, sources.place(options, "dev"))
-    return base, queries, None
+    return base, sources.asked_of(base, options, "dev"), None
 
 
 def place_model(options: RetrievalOptions, settings: FineTuningFlags) -> None:

@@ -25,6 +25,7 @@ from bert.prediction.questions import Answer, AnswerPrediction, QuestionPredicto
 from bert.prediction.retrieval import FoundAnswer, RetrievalPrediction, RetrievalPredictor
 from bert.prediction.tagging import Entity, TagsPrediction, TagsPredictor
 from bert.prediction.vectors import VectorPrediction, VectorPredictor
+from bert.stored_model import StoredModel
 
 __all__ = [
     "Answer",
@@ -88,11 +89,20 @@ def load(
     stored = stored_model.read(folder, vocab_file)
     if do_lower_case is not None:
         stored = dataclasses.replace(stored, do_lower_case=do_lower_case)
-    if vectors and not stored.is_onnx:
+    if stored.is_onnx:
+        _check_onnx(stored, vectors)
+    elif vectors:
         encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith(f"{stored.config.encoder}/")}
         stored = dataclasses.replace(stored, shapes=encoder, labels=None, index=None)
-    cannot = stored_model.PRETRAINING if not vectors else stored.kind  # a graph of ONNX does one thing
-    if stored.is_onnx and stored.kind == cannot != stored_model.ENCODER:
-        wanted = "vectors" if vectors else "words for [MASK]"
-        raise InputError(f"{stored.weights} does not give {wanted}, expected the folder that it was exported from")
     return _PREDICTORS[stored.kind](stored, max_seq_length, options)
+
+
+def _check_onnx(stored: StoredModel, vectors: bool) -> None:
+    """Raises InputError for what a graph of ONNX, which does one thing, cannot be asked."""
+    if vectors and stored.kind != stored_model.ENCODER:
+        wanted = "vectors"
+    elif stored.kind == stored_model.PRETRAINING:
+        wanted = "words for [MASK]"
+    else:
+        return
+    raise InputError(f"{stored.weights} does not give {wanted}, expected the folder that it was exported from")

@@ -39,10 +39,8 @@ class Member:
     @property
     def step(self) -> int:
         """The training steps behind its weights, 0 where its checkpoint does not say."""
-        names = (
-            [checkpoint.GLOBAL_STEP] if checkpoint.GLOBAL_STEP in checkpoint.read_shapes(self.stored.weights) else []
-        )
-        return int(checkpoint.read_values(self.stored.weights, names).get(checkpoint.GLOBAL_STEP, 0))
+        name, weights = checkpoint.GLOBAL_STEP, self.stored.weights
+        return int(checkpoint.read_values(weights, [name])[name]) if name in checkpoint.read_shapes(weights) else 0
 
     def probabilities(self) -> dict[str, np.ndarray]:
         """Split -> what is predicted for each of its examples, float32 [E, C]."""

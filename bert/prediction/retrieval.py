@@ -113,10 +113,6 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
             vectors, _ = self.encode(self.read(own))
             yield from self.search.rankings(own, vectors, answers, leave_out_copies)
 
-    def is_known(self, ranking: Ranking) -> bool:
-        """Whether the best answer is near enough."""
-        return bool(len(ranking.scores) and ranking.scores[0] >= self.options.threshold)
-
     def _answer(self, examples: Sequence[InputExample]) -> Iterable[RetrievalPrediction]:
         texts = [example.text_a for example in examples]
         vectors, lost = self.encode(examples)
@@ -124,7 +120,8 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
         intents = self.intents.answer(self.intents.read(texts)) if self.intents else [None] * len(texts)
         for ranking, intent, truncated in zip(rankings, intents, lost.tolist(), strict=True):
             label, score = (intent.label, intent.score) if isinstance(intent, ClassPrediction) else (None, None)
-            yield RetrievalPrediction(self.is_known(ranking), self._found(ranking), label, score, truncated)
+            known = ranking.is_known(self.options.threshold)
+            yield RetrievalPrediction(known, self._found(ranking), label, score, truncated)
 
     def _found(self, ranking: Ranking) -> tuple[FoundAnswer, ...]:
         base, count = self.search.base, self.options.top_k

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from bert import unicode_ranges
-from bert.errors import InputError
+from bert.errors import InputError, how_to_install
 from bert.tokenization import Tokenizer
 
 # The characters that the tokenizer sets apart (docs/parity.md 7); a cut beside one changes no id.
@@ -80,8 +80,7 @@ def _segmenter(name: str) -> Callable[[str], Sequence[str]] | None:
         import jieba  # the extra `chinese`: only this segmenter needs it
     except ImportError:
         raise InputError(
-            "`segmenter` is jieba, but the package jieba is not installed "
-            "(pip install 'bert[chinese]', or in a checkout pip install -r requirements-chinese.txt)"
+            f"`segmenter` is jieba, but the package jieba is not installed {how_to_install('chinese')}"
         ) from None
     jieba.setLogLevel("WARNING")
     return jieba.lcut

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bert.errors import InputError
+from bert.errors import InputError, how_to_install
 from bert.retrieval.knowledge import normalised
 from bert.retrieval.search import top
-from bert.unicode_ranges import CHINESE, for_re
+from bert.unicode_ranges import CHINESE, for_re, is_chinese
 
 _PARTS = re.compile(rf"[{for_re(CHINESE)}]+|[^\W{for_re(CHINESE)}]+")
-_CHINESE = re.compile(rf"[{for_re(CHINESE)}]")
 
 
 def words(text: str) -> list[str]:
     """The words of a text, in lower case; of Chinese, which has no spaces, the characters and each two neighbours."""
     found = []
     for part in _PARTS.findall(normalised(text)):
-        if _CHINESE.match(part):
+        if is_chinese(part[0]):
             found += [*part, *(part[place : place + 2] for place in range(len(part) - 1))]
         else:
             found.append(part)
@@ -31,10 +30,7 @@ class Bm25:
 
     def __init__(self, questions: Sequence[str]) -> None:
         if importlib.util.find_spec("bm25s") is None:
-            raise InputError(
-                "BM25 needs bm25s (pip install 'bert[retrieval]', or in a checkout pip install -r "
-                "requirements-retrieval.txt)"
-            )
+            raise InputError(f"BM25 needs bm25s {how_to_install('retrieval')}")
         import bm25s
 
         self.depth = len(questions)

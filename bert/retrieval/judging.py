@@ -45,6 +45,11 @@ class Report:
     outside: Sequence[Judged]
     calibration: Calibration | None = None
 
+    @property
+    def every(self) -> Sequence[Judged]:
+        """All queries that could be judged."""
+        return [*self.judged, *self.outside]
+
     def values(self) -> dict[str, object]:
         """What the report file holds."""
         values: dict[str, object] = {"queries": len(self.judged), "outside": len(self.outside)}
@@ -108,7 +113,7 @@ def write_ranks(path: str, base: KnowledgeBase, queries: Queries, report: Report
     with its score and its question."""
     assert queries.answer_ids is not None
     lines = [["query", "text", "answer_id", "rank", "found", "score", "question"]]
-    for each in sorted([*report.judged, *report.outside], key=lambda each: each.query):
+    for each in sorted(report.every, key=lambda each: each.query):
         found = ["", "", ""]
         if len(each.ranking.best):
             row = each.ranking.best[0]

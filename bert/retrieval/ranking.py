@@ -27,6 +27,10 @@ class Ranking(NamedTuple):
     best: np.ndarray
     scores: np.ndarray
 
+    def is_known(self, threshold: float) -> bool:
+        """Whether the best answer has at least this score."""
+        return bool(len(self.scores) and self.scores[0] >= threshold)
+
     def rank(self, base: KnowledgeBase, answer_id: str) -> int | None:
         """The place of an answer, counted from 1; None where it was not found."""
         places = np.flatnonzero(base.groups[self.best] == base.numbers.get(answer_id, -1))

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bert.errors import InputError
+from bert.errors import InputError, how_to_install
 
 DECIMALS = 6  # of a cosine; what is behind them depends on the order of the sum
 BLOCK = 256  # queries whose scores are held at a time
@@ -64,10 +64,7 @@ class Faiss:
 
     def __init__(self, vectors: np.ndarray, stored: np.ndarray | None = None) -> None:
         if importlib.util.find_spec("faiss") is None:
-            raise InputError(
-                "`index`=faiss needs faiss (pip install 'bert[retrieval]', or in a checkout pip install -r "
-                "requirements-retrieval.txt)"
-            )
+            raise InputError(f"`index`=faiss needs faiss {how_to_install('retrieval')}")
         import faiss
 
         self._graph: Any

@@ -56,6 +56,13 @@ def asked(options: KnowledgeOptions, split: str) -> Queries:
     return Queries(texts, tuple("" if label == task.outside else str(label) for label in labels))
 
 
+def asked_of(base: KnowledgeBase, options: KnowledgeOptions, split: str) -> Queries:
+    """The same, for a knowledge base that has to have their answers. Raises InputError for one that it has not."""
+    queries = asked(options, split)
+    knowledge.check_known(queries, base, place(options, split))
+    return queries
+
+
 def file_of(options: KnowledgeOptions, split: str) -> str | None:
     """The flag that names a split's file, if it was given."""
     return {"train": options.knowledge_file, "dev": options.dev_file, "test": options.predict_file}[split]

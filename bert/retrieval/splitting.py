@@ -6,7 +6,7 @@ import numpy as np
 
 from bert.errors import InputError
 from bert.options.retrieval import KnowledgeOptions
-from bert.retrieval.knowledge import KnowledgeBase, Queries
+from bert.retrieval.knowledge import NO_ROWS, KnowledgeBase, Queries
 from bert.tasks import table
 
 
@@ -14,8 +14,10 @@ def held_out(base: KnowledgeBase, options: KnowledgeOptions) -> np.ndarray:
     """The questions that are not trained on and are asked in the evaluation, int64, ascending.
 
     All questions stay in the index; a question that is asked does not find itself or a copy. So an answer must have
-    two questions to be drawn. Raises InputError where the fraction makes none.
+    two questions to be drawn. Without `dev_fraction` there are none. Raises InputError where the fraction makes none.
     """
+    if not options.dev_fraction:
+        return NO_ROWS
     sizes = np.bincount(base.groups)
     if options.dev_split == "answers":
         several = np.flatnonzero(sizes > 1).tolist()

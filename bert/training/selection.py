@@ -39,7 +39,7 @@ class Selection:
         expected_checksum: int | None = None,
     ) -> None:
         self.folder, self.measure, self.patience = folder, measure, patience
-        path, earlier = folder.own_file(EVALUATIONS_FILE), folder.file(EVALUATIONS_FILE)
+        earlier = folder.file(EVALUATIONS_FILE)
         # An evaluation of the very step may be newer than its checkpoint, which a request to stop had saved: it is made
         # again.
         for last_step in (start_step, start_step - 1):
@@ -55,7 +55,7 @@ class Selection:
         self.entries = [entry for entry, _ in kept]
         for entry in self.entries:
             files.checked(entry, {measure.name: float}, f"{earlier}: step {entry['step']}")
-        self.lines = JsonLines(path, last_step, earlier=earlier)
+        self.lines = JsonLines(folder.own_file(EVALUATIONS_FILE), kept)
 
     def has(self, step: int) -> bool:
         """Whether there is an evaluation of the step."""

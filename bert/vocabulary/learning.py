@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bert.errors import InputError
+from bert.errors import InputError, how_to_install
 from bert.tokenization import MAX_PIECE_BYTES, SPECIAL_TOKENS, Tokenizer, Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -41,8 +41,7 @@ def _train(words: Mapping[str, int], characters: Sequence[str], room: int) -> li
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # the extra `vocabulary`
     except ImportError:
         raise InputError(
-            "the package tokenizers, which learns WordPieces, is not installed "
-            "(pip install 'bert[vocabulary]', or in a checkout pip install -r requirements-vocabulary.txt)"
+            f"the package tokenizers, which learns WordPieces, is not installed {how_to_install('vocabulary')}"
         ) from None
     divisor = -(-sum(words.values()) // _MOST_OCCURRENCES)
     program = Tokenizer(models.WordPiece(unk_token="[UNK]"))
