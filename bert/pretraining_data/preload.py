@@ -12,9 +12,10 @@ _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 # The server would see that the main process is gone when it has imported everything. Linux ends it at once, and what
 # was gone before that was asked for has another process for a parent now. A thread cannot watch: the server forks.
-if sys.platform == "linux":
+# Whoever else imports this module has no main process to name.
+if sys.platform == "linux" and MAIN_PROCESS in os.environ:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.environ.get(MAIN_PROCESS) != str(os.getppid()):
+    if os.environ[MAIN_PROCESS] != str(os.getppid()):
         os._exit(1)
 
 with quiet.standard_error_held():
