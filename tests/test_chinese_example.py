@@ -11,10 +11,11 @@ import shlex
 import subprocess
 import types
 
+import numpy as np
 import pytest
 
 from bert.errors import InputError
-from examples.chinese import ablations, cleaning, downstream, names, results, texts
+from examples.chinese import ablations, cleaning, downstream, names, results, start, texts
 from examples.chinese.results import Cell
 from examples.chinese.tasks import TASKS
 from tests import chinese_texts, commands
@@ -318,6 +319,43 @@ def test_field_sh_gives_flags_that_exist(tmp_path):
         assert {flag[2:].split("=")[0] for flag in argv if flag.startswith("--")} <= known
 
 
+def test_neighbours_are_counted_by_hand():
+    """Two lines, 1 2 3 and 1 2: beside each other twice, once, and once two apart; never across the lines."""
+    counts = start.Counts(4)
+    counts.add(np.array([1, 2, 3, 1, 2]), np.array([0, 3, 5]))
+    assert counts.pieces.tolist() == [0, 2, 2, 1]
+    expected = [[0, 0, 0, 0], [0, 0, 2, 0.5], [0, 2, 0, 1], [0, 0.5, 1, 0]]
+    assert counts.neighbours.toarray().tolist() == expected
+
+
+def test_heads_look_beside_their_piece():
+    """Whatever stands there, most of the attention of a row goes to the place that the head is for."""
+    random = np.random.default_rng(0)
+    waves, frequencies = start.sinusoids(128, 256)
+    axes = start.rotation(256, random)
+    query, key = start.looking_beside(axes, frequencies, 4)
+    x = waves @ axes + random.normal(size=(128, 256))
+    x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)  # [S, D]
+    for head, shift in enumerate(start.SHIFTS):
+        columns = slice(head * 64, head * 64 + 64)
+        scores = np.exp(x @ query[:, columns] @ (x @ key[:, columns]).T / 8)  # [S, S]
+        attention = scores / scores.sum(axis=1, keepdims=True)
+        places = np.arange(2, 126)
+        assert attention[places, places + shift].mean() > 0.7
+
+
+def test_neighbours_in_common_make_words_alike():
+    """Pieces 1 and 2 stand between the same others, 3 and 4 between others; their frequencies are the bias."""
+    counts = start.Counts(8)
+    for ids in ([5, 1, 6], [5, 2, 6], [7, 3, 0], [7, 4, 0]):
+        counts.add(np.array(ids * 3), np.array([0, 3, 6, 9]))
+    vectors = start.word_embeddings(counts, 4, np.random.default_rng(0))
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 2)
+    alike = vectors @ vectors.T / 4
+    assert min(alike[1, 2], alike[3, 4]) > 0.9
+    assert alike[1, 3] < 0.1
+
+
 @pytest.mark.slow
 def test_ablations_in_miniature(packages, tmp_path, no_processes):
     pytest.importorskip("jieba")
@@ -333,7 +371,20 @@ def test_ablations_in_miniature(packages, tmp_path, no_processes):
         assert commands.run("create_pretraining_data", **flags).status == 0
     flags = {"output_dir": tmp_path / "ways", "records_dir": tmp_path, "text_dir": text, "minutes": 0}
     flags |= {"vocab_file": tmp_path / "vocab.txt", "bert_config_file": commands.write_config(tmp_path, **SIZES)}
-    flags |= {"num_train_steps": 2, "eval_every_steps": 1, "train_batch_size": 8}
+    begin = {"input_file": text / "train.txt", "output_dir": tmp_path / "start"}
+    begin |= {name: flags[name] for name in ("vocab_file", "bert_config_file")}
+    outcome = commands.run("examples.chinese.start", **begin)
+    assert "--vocab_file has" in outcome.error
+    flags["bert_config_file"] = begin["bert_config_file"] = commands.write_config(
+        tmp_path, **SIZES | {"vocab_size": len(vocabulary)}
+    )
+    assert commands.run("examples.chinese.start", **begin).status == 0
+    flags |= {
+        "num_train_steps": 2,
+        "eval_every_steps": 1,
+        "train_batch_size": 8,
+    }
+    flags["init_checkpoint"] = tmp_path / "start" / "bert_model.ckpt"
     outcome = commands.run("examples.chinese.ablations", ways="masking-25,masked-lm-alone", **flags)
     assert outcome.status == 0, outcome.stderr
     content = json.loads((tmp_path / "ways" / "ablations.json").read_text())

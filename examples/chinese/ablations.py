@@ -2,7 +2,7 @@
 
     python -m examples.chinese.ablations --output_dir=ablations --records_dir=chinese_output/records \\
         --text_dir=chinese_output/text --vocab_file=chinese_output/vocab.txt \\
-        --init_checkpoint=chinese_output/start --minutes=10
+        --init_checkpoint=chinese_output/start/bert_model.ckpt --minutes=10
 
 Every way is judged by the same records, of which 15% is hidden. A way that is finished is not trained again. The
 numbers go to ablations.json, the picture to ablations.png (needs matplotlib).
@@ -62,7 +62,7 @@ class Settings:
     vocab_file: str = required("The vocabulary of the records.")
     bert_config_file: str = option("examples/chinese/bert_config.json", "Sizes of the model.")
     init_checkpoint: str = required("What examples.chinese.start wrote, for all ways but the one without it.")
-    mixed_precision: str = option("float32", "As run_pretraining takes it.")
+    mixed_precision: str = option("none", "As run_pretraining takes it.")
     ways: str = option(",".join(WAYS), "Which ways to train: all or some of these.")
     minutes: float = option(10.0, "Minutes of each way; 0: num_train_steps instead, which spares ways a busy machine.")
     num_train_steps: int = option(100000, "Most steps of each way.")

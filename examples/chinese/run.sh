@@ -15,7 +15,7 @@ VOCAB_SIZE=${CHINESE_VOCAB_SIZE:-8000}              # as in the config
 MOST_STEPS=${CHINESE_MOST_STEPS:-100000}            # of a stage, should more of them fit into its minutes
 BATCH_SIZE=${CHINESE_BATCH_SIZE:-32}
 LEARNING_RATE=${CHINESE_LEARNING_RATE:-1e-3}
-PRECISION=${CHINESE_PRECISION:-float32}              # bfloat16 is faster where the processor multiplies it
+PRECISION=${CHINESE_PRECISION:-none}                # bfloat16 is faster where the processor multiplies it
 TASKS=${CHINESE_TASKS:-intents,pairs,names${AFQMC_DIR:+,afqmc}${TNEWS_DIR:+,tnews}}
 SEEDS=${CHINESE_SEEDS:-1}
 
@@ -118,7 +118,7 @@ step "$OUTPUT/model/vocab.txt" python -m bert convert \
   --vocab_file="$VOCABULARY" \
   --to=google \
   --output_dir="$OUTPUT/model"
-cp "$CONFIG" "$OUTPUT/model/bert_config.json"
+if [ -d "$OUTPUT/model" ]; then cp "$CONFIG" "$OUTPUT/model/bert_config.json"; fi
 
 step "$OUTPUT/filled.txt" python -m bert predict \
   --model_dir="$OUTPUT/model" \

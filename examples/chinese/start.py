@@ -6,7 +6,8 @@
 From random weights a small model spends most of an hour on what can be counted in a minute: how frequent a piece is,
 and which are neighbours. Here the masked LM begins with the logarithms of the frequencies, the word embeddings with
 what their neighbours have in common, the positions as sinusoids, and the first layer looks at the pieces beside each.
-The rest is random as usual, and training changes all of it. --output_dir goes to run_pretraining's --init_checkpoint.
+The rest is random as usual, and training changes all of it. run_pretraining takes OUTPUT_DIR/bert_model.ckpt as
+--init_checkpoint.
 """
 
 import dataclasses
