@@ -366,7 +366,7 @@ def test_ablations_in_miniature(packages, tmp_path, no_processes):
     (tmp_path / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     for part in ("train", "held_out"):
         flags = {"input_file": text / f"{part}.txt", "output_file": tmp_path / f"{part}-64.tfrecord"}
-        flags |= {"vocab_file": tmp_path / "vocab.txt", "max_seq_length": 64, "max_predictions_per_seq": 10}
+        flags |= {"vocab_file": tmp_path / "vocab.txt", "max_seq_length": 64, "max_predictions_per_seq": 17}
         flags |= {"do_whole_word_mask": True, "segmenter": "jieba", "write_word_starts": True, "dupe_factor": 1}
         assert commands.run("create_pretraining_data", **flags).status == 0
     flags = {"output_dir": tmp_path / "ways", "records_dir": tmp_path, "text_dir": text, "minutes": 0}
@@ -385,13 +385,13 @@ def test_ablations_in_miniature(packages, tmp_path, no_processes):
         "train_batch_size": 8,
     }
     flags["init_checkpoint"] = tmp_path / "start" / "bert_model.ckpt"
-    outcome = commands.run("examples.chinese.ablations", ways="masking-25,masked-lm-alone", **flags)
+    outcome = commands.run("examples.chinese.ablations", ways="masking-15,masked-lm-alone", **flags)
     assert outcome.status == 0, outcome.stderr
     content = json.loads((tmp_path / "ways" / "ablations.json").read_text())
-    assert content.keys() == {"masking-25", "masked-lm-alone"}
+    assert content.keys() == {"masking-15", "masked-lm-alone"}
     for way in content.values():
         assert [point["step"] for point in way["curve"]] == [1, 2]
         assert 0 < way["curve"][0]["tokens"] < way["curve"][1]["tokens"] <= 2 * 8 * 64
         assert way["curve"][0].keys() >= {"masked_lm_loss", "masked_lm_accuracy"}
-    assert (tmp_path / "ways" / "train-64-25.tfrecord").exists()
+    assert (tmp_path / "ways" / "train-64-15.tfrecord").exists()
     assert outcome.stdout.count("| 2 |") == 2

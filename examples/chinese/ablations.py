@@ -40,15 +40,15 @@ class Way:
 
     title: str
     dropout: float = 0.0
-    masked_lm_prob: float = 0.15
+    masked_lm_prob: float = 0.25
     counted: bool = True  # whether it starts from the weights that examples.chinese.start wrote
     flags: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 WAYS = {
-    "usual": Way("no dropout, 15% hidden, next sentence"),
+    "usual": Way("no dropout, 25% hidden, next sentence"),
     "dropout": Way("dropout 0.1", dropout=0.1),
-    "masking-25": Way("25% hidden", masked_lm_prob=0.25),
+    "masking-15": Way("15% hidden", masked_lm_prob=0.15),
     "masked-lm-alone": Way("without next sentence", flags={"next_sentence": False}),
     "random-start": Way("from random weights", counted=False),
 }

@@ -13,6 +13,7 @@ PACKAGES=${CHINESE_PACKAGES:-$OUTPUT/packages}      # the texts; given, nothing 
 CONFIG=${CHINESE_CONFIG:-examples/chinese/bert_config.json}
 VOCAB_SIZE=${CHINESE_VOCAB_SIZE:-8000}              # as in the config
 MOST_STEPS=${CHINESE_MOST_STEPS:-100000}            # of a stage, should more of them fit into its minutes
+HIDDEN=${CHINESE_HIDDEN:-25}                        # percent of the pieces that are hidden in training
 BATCH_SIZE=${CHINESE_BATCH_SIZE:-32}
 LEARNING_RATE=${CHINESE_LEARNING_RATE:-1e-3}
 PRECISION=${CHINESE_PRECISION:-none}                # bfloat16 is faster where the processor multiplies it
@@ -54,7 +55,7 @@ pretrain() {
     --train_batch_size="$BATCH_SIZE" \
     --eval_batch_size=32 \
     --max_seq_length="$length" \
-    --max_predictions_per_seq=$((length * 15 / 100 + 1)) \
+    --max_predictions_per_seq=$((length * HIDDEN / 100 + 1)) \
     "$@"
 }
 
@@ -80,8 +81,10 @@ step "$VOCABULARY" python -m bert build_vocabulary \
   --do_lower_case=True \
   --min_character_count=5
 
+# All models are judged by the same share of hidden pieces.
 for length in 64 128; do
   for part in train held_out; do
+    share=$([ $part = train ] && echo "$HIDDEN" || echo 15)
     mkdir -p "$RECORDS"
     step "$RECORDS/$part-$length.tfrecord" python -m bert create_pretraining_data \
       --input_file="$TEXT/$part.txt" \
@@ -92,8 +95,8 @@ for length in 64 128; do
       --segmenter=jieba \
       --write_word_starts=True \
       --max_seq_length=$length \
-      --max_predictions_per_seq=$((length * 15 / 100 + 1)) \
-      --masked_lm_prob=0.15 \
+      --max_predictions_per_seq=$((length * share / 100 + 1)) \
+      --masked_lm_prob="$(printf 0.%02d "$share")" \
       --dupe_factor=1
   done
 done
