@@ -78,17 +78,18 @@ def _sum_up(settings: FineTuningFlags, found: Sequence[Values]) -> None:
     by_name = {measure.name: measure for measure in found[0]}
     decides = by_name[settings.best_metric]
     best = _best(decides, found)
+    rows = {name: _statistics(measure, found) for name, measure in by_name.items()}
     content = {
         "num_trials": len(found),
         "best_metric": decides.name,
         "best_trial": best,
-        "measures": {measure.name: _statistics(measure, found) for measure in by_name.values()},
+        "measures": rows,
         "trials": [
-            {"seed": seed, "folder": _name(seed), "measures": {measure.name: own[measure] for measure in own}}
+            {"seed": seed, "folder": _name(seed), "measures": {measure.name: value for measure, value in own.items()}}
             for seed, own in enumerate(found, start=1)
         ],
     }
-    table = _table(content["measures"])
+    table = _table(rows)
     logger.info("***** Trials *****")
     for line in table:
         logger.info("  %s", line)
