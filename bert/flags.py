@@ -105,6 +105,9 @@ class TextFlags:
     do_lower_case: bool = option(True, "Lower-case and strip accents; false for cased models.")
 
 
+MOST_TRIALS = 1000
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FineTuningFlags(EvaluationFlags, TextFlags):
     """What the commands share that learn from a training, a dev and a test set of texts."""
@@ -125,8 +128,8 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
         if self.asks_for_nothing:
             raise InputError("nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several")
         super().check()
-        check_positive(self, "predict_batch_size", "num_trials")
-        if self.num_trials > 1:
+        check_positive(self, "predict_batch_size")
+        if self.num_trials != 1:
             self._check_trials()
         if self.word_vectors and self.init_checkpoint:
             raise InputError(
@@ -140,6 +143,8 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
             raise InputError(f"--warmup_proportion is {self.warmup_proportion}, expected 0 to 1")
 
     def _check_trials(self) -> None:
+        if not 1 < self.num_trials <= MOST_TRIALS:
+            raise InputError(f"--num_trials is {self.num_trials}, expected 1 to {MOST_TRIALS}")
         for name, purpose in (("do_train", "a trial is a training"), ("do_eval", "trials are compared by the dev set")):
             if not getattr(self, name):
                 raise InputError(f"--num_trials={self.num_trials} needs --{name}=true: {purpose}")

@@ -190,7 +190,7 @@ def test_more_trials_train_only_the_missing_ones_and_none_stays_in_memory(copy):
 def test_questions_tags_and_answers_have_trials_too(tmp_path, golden):
     """run_squad, run_tagger and run_retrieval: two trials each, compared by what their evaluation gives."""
     common = {"vocab_file": commands.VOCABULARY, "train_batch_size": 8, "num_train_epochs": 1, "num_trials": 2}
-    common["bert_config_file"] = commands.write_config(tmp_path)
+    common["bert_config_file"] = commands.write_config(tmp_path, hidden_act="relu", num_hidden_layers=1)
     data = golden / "squad" / "train.json"
     lines = [f"{text}\t{row // 2}\n" for row, text in enumerate(trained.texts(20))]
     (tmp_path / "faq.tsv").write_text("question\tanswer_id\n" + "".join(lines))
@@ -218,7 +218,8 @@ def test_questions_tags_and_answers_have_trials_too(tmp_path, golden):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"num_trials": 0}, "--num_trials is 0, expected at least 1"),
+        ({"num_trials": 0}, "--num_trials is 0, expected 1 to 1000"),
+        ({"num_trials": 2**31}, "--num_trials is 2147483648, expected 1 to 1000"),
         ({"do_train": False}, "--num_trials=3 needs --do_train=true: a trial is a training"),
         ({"do_eval": False}, "--num_trials=3 needs --do_eval=true: trials are compared by the dev set"),
         ({"seed": 7}, "--num_trials=3 and --seed=7: expected only one, trials have the seeds 1 to 3"),
@@ -230,6 +231,14 @@ def test_what_makes_no_sense_is_refused(tmp_path, flags, message):
     outcome = trials(**{"do_train": True, "do_eval": True, "num_trials": 3, **flags})
     assert outcome.error.startswith(message)
     assert not list(trials.output.rglob("model.ckpt*"))
+
+
+def test_a_flag_that_was_refused_can_be_mended(tmp_path):
+    trials = Trials(tmp_path)
+    flags = {"num_trials": 2, "eval_every_steps": 3, "num_train_epochs": 1}
+    assert trials("--do_train", "--do_eval", best_metric="luck", **flags).status == 1
+    trials.done(best_metric="accuracy", **flags)
+    assert (trials.output / "trial-2" / "best").exists()
 
 
 def test_trials_of_other_settings_are_refused(copy):
