@@ -1,7 +1,8 @@
 """Pre-trains the same model in several ways, as long each, and draws what the held-out text says against tokens seen.
 
     python -m examples.chinese.ablations --output_dir=ablations --records_dir=chinese_output/records \\
-        --text_dir=chinese_output/text --vocab_file=chinese_output/vocab.txt --minutes=10
+        --text_dir=chinese_output/text --vocab_file=chinese_output/vocab.txt \\
+        --init_checkpoint=chinese_output/start --minutes=10
 
 Every way is judged by the same records, of which 15% is hidden. A way that is finished is not trained again. The
 numbers go to ablations.json, the picture to ablations.png (needs matplotlib).
@@ -26,6 +27,7 @@ COMMON = {
     "do_train": True,
     "do_eval": True,
     "dynamic_masking": True,
+    "adam_bias_correction": True,
     "eval_batch_size": 32,
     "best_metric": "masked_lm_loss",
 }
@@ -33,19 +35,22 @@ COMMON = {
 
 @dataclasses.dataclass(frozen=True)
 class Way:
-    """How it differs from the usual: rates of the config, share of hidden pieces, flags of run_pretraining."""
+    """How it differs from the usual: rates of the config, share of hidden pieces, where it starts, flags of
+    run_pretraining."""
 
     title: str
-    dropout: float = 0.1
+    dropout: float = 0.0
     masked_lm_prob: float = 0.15
+    counted: bool = True  # whether it starts from the weights that examples.chinese.start wrote
     flags: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 WAYS = {
-    "usual": Way("dropout 0.1, 15% hidden, next sentence"),
-    "dropout-0": Way("dropout 0", dropout=0.0),
+    "usual": Way("no dropout, 15% hidden, next sentence"),
+    "dropout": Way("dropout 0.1", dropout=0.1),
     "masking-25": Way("25% hidden", masked_lm_prob=0.25),
     "masked-lm-alone": Way("without next sentence", flags={"next_sentence": False}),
+    "random-start": Way("from random weights", counted=False),
 }
 
 
@@ -56,11 +61,13 @@ class Settings:
     text_dir: str = required("Folder of run.sh with train.txt, for records that hide another share.")
     vocab_file: str = required("The vocabulary of the records.")
     bert_config_file: str = option("examples/chinese/bert_config.json", "Sizes of the model.")
+    init_checkpoint: str = required("What examples.chinese.start wrote, for all ways but the one without it.")
+    mixed_precision: str = option("float32", "As run_pretraining takes it.")
     ways: str = option(",".join(WAYS), "Which ways to train: all or some of these.")
     minutes: float = option(10.0, "Minutes of each way; 0: num_train_steps instead, which spares ways a busy machine.")
     num_train_steps: int = option(100000, "Most steps of each way.")
     eval_every_steps: int = option(500, "Steps from one evaluation to the next.")
-    learning_rate: float = option(5e-4, "Peak learning rate.")
+    learning_rate: float = option(1e-3, "Peak learning rate.")
     train_batch_size: int = option(32, "Rows of a step.")
     max_seq_length: int = option(64, "Length of the rows, as in the names of the records.")
 
@@ -119,6 +126,8 @@ def train(settings: Settings, name: str) -> None:
         "eval_every_steps": settings.eval_every_steps,
         "train_batch_size": settings.train_batch_size,
         "learning_rate": settings.learning_rate,
+        "mixed_precision": settings.mixed_precision,
+        **({"init_checkpoint": settings.init_checkpoint} if way.counted else {}),
         "num_train_steps": settings.num_train_steps,
         "num_warmup_steps": settings.num_train_steps // 10,
         **({"train_minutes": settings.minutes} if settings.minutes else {}),
