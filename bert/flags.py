@@ -105,6 +105,9 @@ class TextFlags:
     do_lower_case: bool = option(True, "Lower-case and strip accents; false for cased models.")
 
 
+MOST_TRIALS = 1000
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FineTuningFlags(EvaluationFlags, TextFlags):
     """What the commands share that learn from a training, a dev and a test set of texts."""
@@ -116,6 +119,9 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
     predict_batch_size: int = option(8, "Examples in one prediction batch.")
     num_train_epochs: float = option(3.0, "How often training sees every example.")
     warmup_proportion: float = option(0.1, "Share of the training steps in which the learning rate rises from 0.")
+    num_trials: int = option(
+        1, "Train so often, with seeds 1, 2, ..., in the folders trial-1, trial-2, ..., and report mean and spread."
+    )
     verbose_logging: bool = option(False, "Show the first five rows of each set as the model reads them, not one.")
 
     def check(self) -> None:
@@ -123,6 +129,8 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
             raise InputError("nothing to do: give --do_train=true, --do_eval=true or --do_predict=true, or several")
         super().check()
         check_positive(self, "predict_batch_size")
+        if self.num_trials != 1:
+            self._check_trials()
         if self.word_vectors and self.init_checkpoint:
             raise InputError(
                 f"--word_vectors={self.word_vectors} and --init_checkpoint={self.init_checkpoint}: expected only one"
@@ -133,6 +141,18 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
             raise InputError(f"--num_train_epochs is {self.num_train_epochs}, expected a number above 0")
         if not 0 <= self.warmup_proportion <= 1:
             raise InputError(f"--warmup_proportion is {self.warmup_proportion}, expected 0 to 1")
+
+    def _check_trials(self) -> None:
+        if not 1 < self.num_trials <= MOST_TRIALS:
+            raise InputError(f"--num_trials is {self.num_trials}, expected 1 to {MOST_TRIALS}")
+        for name, purpose in (("do_train", "a trial is a training"), ("do_eval", "trials are compared by the dev set")):
+            if not getattr(self, name):
+                raise InputError(f"--num_trials={self.num_trials} needs --{name}=true: {purpose}")
+        if self.seed != type(self).seed:  # the default
+            raise InputError(
+                f"--num_trials={self.num_trials} and --seed={self.seed}: expected only one, trials have the seeds 1 to "
+                f"{self.num_trials}"
+            )
 
     @property
     def asks_for_nothing(self) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from bert import files, prediction, reporting
 from bert.answering.settings import RetrievalSettings
+from bert.measures import Measure
 from bert.prediction.retrieval import RetrievalPredictor
 from bert.reporting import Progress
 from bert.retrieval import calibration, index, judging, sources, splitting
@@ -34,8 +35,8 @@ def check_files(settings: RetrievalSettings) -> None:
     sources.check(settings, {"train", *needed} if settings.reads_knowledge else needed)
 
 
-def ask_index(settings: RetrievalSettings) -> None:
-    """Evaluates and predicts with the model and the index in `output_dir`.
+def ask_index(settings: RetrievalSettings) -> dict[Measure, float]:
+    """Evaluates and predicts with the model and the index in `output_dir`; returns what the evaluation gave.
 
     Raises InputError where there is no index, or it was made with something else.
     """
@@ -55,16 +56,20 @@ def ask_index(settings: RetrievalSettings) -> None:
     )
     assert isinstance(predictor, RetrievalPredictor)
     base, threshold = predictor.search.base, predictor.options.threshold
+    values: dict[Measure, float] = {}
     with files.locked_folder(folder):
         if settings.do_eval:
-            chosen = evaluate(settings, base, predictor.rankings)
-            if chosen:
+            report = evaluate(settings, base, predictor.rankings)
+            values = {measure: report.measures[measure.name] for measure in judging.MEASURES}
+            if report.calibration:
+                chosen = report.calibration.chosen
                 threshold = chosen.threshold
                 scored_by = {name: options[name] for name in names[:2]}
                 index.write_threshold(folder, {**dataclasses.asdict(chosen), **scored_by})
                 logger.info("Stored the threshold in %s", index.path_of(folder))
         if settings.do_predict:
             predict(settings, base, predictor.rankings, threshold)
+    return values
 
 
 def ask_bm25(settings: RetrievalSettings) -> None:
@@ -78,14 +83,14 @@ def ask_bm25(settings: RetrievalSettings) -> None:
     files.check_folder(settings.output_dir, "output_dir")
     files.make_folder(settings.output_dir)
     with files.locked_folder(settings.output_dir):
-        chosen = evaluate(settings, base, rankings) if settings.do_eval else None
+        chosen = evaluate(settings, base, rankings).calibration if settings.do_eval else None
         if settings.do_predict:
-            predict(settings, base, rankings, chosen.threshold if chosen else -math.inf)
+            predict(settings, base, rankings, chosen.chosen.threshold if chosen else -math.inf)
 
 
-def evaluate(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings) -> calibration.Point | None:
+def evaluate(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings) -> judging.Report:
     """Judges what the questions of the evaluation find, chooses the threshold, and writes eval_results.txt,
-    eval_report.json and eval_ranks.tsv; None where no question could be judged."""
+    eval_report.json and eval_ranks.tsv; there is no threshold where no question could be judged."""
     queries = _asked(settings, base)
     logger.info("***** Running evaluation *****")
     logger.info("  Num queries = %d", len(queries))
@@ -94,7 +99,7 @@ def evaluate(settings: RetrievalSettings, base: KnowledgeBase, rankings: Ranking
         chosen_by = settings.threshold_by, settings.min_precision
         report = dataclasses.replace(report, calibration=calibration.calibrate(*_scored(queries, report), *chosen_by))
     _write(settings, base, queries, report, "eval")
-    return report.calibration.chosen if report.calibration else None
+    return report
 
 
 def predict(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings, threshold: float) -> None:

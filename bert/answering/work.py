@@ -5,19 +5,30 @@ import functools
 
 from bert.answering import asking, indexing
 from bert.answering.settings import RetrievalSettings
+from bert.finetuning import trials
 from bert.finetuning.fine_tune import fine_tune
 from bert.finetuning.retrieval import Retrieval, place_model
+from bert.retrieval import judging
 
 
 def run(settings: RetrievalSettings) -> None:
-    """Does what the settings ask for: train, make or change the index, evaluate, predict.
+    """Does what the settings ask for: train, make or change the index, evaluate, predict; with several trials so often,
+    in folders there.
 
     Raises InputError for whatever is wrong with settings, files and the model, most of it before any work.
     """
     asking.check_files(settings)
     if settings.retriever == "bm25":
         asking.ask_bm25(settings)
-        return
+    elif settings.num_trials == 1:
+        run_once(settings)
+    else:
+        judging.check_metric(settings.best_metric)
+        trials.repeat(settings, run_once)
+
+
+def run_once(settings: RetrievalSettings) -> trials.Values:
+    """One run with an encoder. Returns what the evaluation gave, if there was one."""
     if settings.do_train:
         on_the_way = settings.do_eval and settings.eval_every_steps > 0
         every = settings.eval_every_steps if on_the_way else 0
@@ -30,4 +41,5 @@ def run(settings: RetrievalSettings) -> None:
     if settings.changes_index:
         indexing.change(settings)
     if settings.do_eval or settings.do_predict:
-        asking.ask_index(settings)
+        return asking.ask_index(settings)
+    return {}

@@ -29,6 +29,11 @@ class Settings(RetrievalSettings):
             raise InputError(f"{', '.join(missing)} must be given, but for --retriever=bm25")
         self._check_files()
         check_positive(self, "top_k", "rerank_candidates")
+        if self.num_trials > 1 and (not self.do_index or self.changes_index):
+            raise InputError(
+                f"--num_trials={self.num_trials} needs --do_index=true, and no --add_file, --remove_file or "
+                "--remove_ids: each trial makes an index of its own"
+            )
         if self.hard_negatives < 0:
             raise InputError(f"--hard_negatives is {self.hard_negatives}, expected 0 or more")
         if not self.temperature > 0:

@@ -6,8 +6,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import SupportsFloat
 
+import tensorflow as tf
+
 from bert import distribution, encoders, files, reporting
 from bert.config import BertConfig
+from bert.finetuning import trials
 from bert.finetuning.base import FineTuning
 from bert.flags import FineTuningFlags
 from bert.input_pipeline import RecordSet
@@ -21,12 +24,29 @@ from bert.training.loop import Trainer
 logger = logging.getLogger(__name__)
 
 
-def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertConfig, Tokenizer], FineTuning]) -> None:
-    """Does what the settings ask for: train, evaluate, predict, in this order, in `output_dir`.
+Kind = Callable[[FineTuningFlags, BertConfig, Tokenizer], FineTuning]
+
+
+def fine_tune(settings: FineTuningFlags, kind: Kind) -> None:
+    """Does what the settings ask for: train, evaluate, predict, in this order, in `output_dir`; with several trials so
+    often, in folders there.
 
     Raises InputError for whatever is wrong with settings, files and checkpoints, most of it before any work.
     """
     strategy = run.open_devices(settings, settings.distribution)
+    if settings.num_trials == 1:
+        fine_tune_once(settings, kind, strategy)
+    else:
+        trial = functools.partial(fine_tune_once, kind=kind, strategy=strategy, is_compared=True)
+        trials.repeat(settings, trial, distribution.is_chief(strategy))
+
+
+def fine_tune_once(
+    settings: FineTuningFlags, kind: Kind, strategy: tf.distribute.Strategy, is_compared: bool = False
+) -> trials.Values:
+    """One run on the devices that are open. Returns what the evaluation at its end gave, if there is one; where that
+    `is_compared` by `best_metric`, raises InputError for one that it will not have."""
+    values: trials.Values = {}
     config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     tokenizer = run.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
     task = kind(settings, config, tokenizer)
@@ -41,14 +61,20 @@ def fine_tune(settings: FineTuningFlags, kind: Callable[[FineTuningFlags, BertCo
             trainer.folder.write_labels({**labels, "max_seq_length": settings.max_seq_length, **read_as})
         sets = {split: write_records(trainer, task, split) for split in settings.splits}
         evaluation = dev_evaluation(task, sets["dev"]) if settings.do_eval else None
+        if evaluation and is_compared:
+            run.deciding_measure(trainer, settings, evaluation)
         if schedule:
             run.train(trainer, settings, schedule, sets["train"], evaluation, task.rewrite())
         if evaluation and task.is_judged_at_the_end:
             means, report = run.evaluate(trainer, evaluation)
+            told = {**means, **(report.measures if report else {})}
+            known = run.evaluated_measures(trainer, evaluation).items()
+            values = {measure: float(told[name]) for name, measure in known if name in told}
             if report:
                 write_report(trainer.folder.own_path, task, "eval", report, means, trainer.model.declared_losses)
         if settings.do_predict:
             predict(trainer, task, sets["test"])
+    return values
 
 
 def write_records(trainer: Trainer, task: FineTuning, split: str) -> RecordSet:

@@ -64,9 +64,8 @@ class Retrieval(FineTuning[judging.Report]):
                 f"least (`single_questions`={options.single_questions}, `dev_fraction`={options.dev_fraction})"
             )
         self._negatives = self._hard_negatives(encode) if settings.do_train and options.hard_negatives else None
-        known = [measure.name for measure in judging.MEASURES]
-        if settings.do_eval and settings.best_metric not in known:
-            raise InputError(f"`best_metric` is '{settings.best_metric}', expected one of {', '.join(known)}")
+        if settings.do_eval:
+            judging.check_metric(settings.best_metric)
         self._rows = {
             "train": sampling.QuestionRows(
                 self.trained.questions, self.trained.groups, tokenizer, settings.max_seq_length

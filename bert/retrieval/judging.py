@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from bert import files
+from bert.errors import InputError
 from bert.measures import Measure
 from bert.retrieval.calibration import Calibration
 from bert.retrieval.knowledge import KnowledgeBase, Queries
@@ -19,6 +20,13 @@ logger = logging.getLogger(__name__)
 PLACES = (1, 3, 10)
 MEASURES: tuple[Measure, ...] = measures_of(*(f"hit_at_{place}" for place in PLACES), "recall_at_10", "mrr_at_10")
 _LAST = 10  # place that counts for the mean reciprocal rank and the recall
+
+
+def check_metric(name: str) -> None:
+    """Raises InputError for a `best_metric` that a report does not have."""
+    known = [measure.name for measure in MEASURES]
+    if name not in known:
+        raise InputError(f"`best_metric` is '{name}', expected one of {', '.join(known)}")
 
 
 @dataclasses.dataclass(frozen=True)

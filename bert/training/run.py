@@ -296,17 +296,25 @@ def train(
         logger.info("The best by %s is step %d: %s.", selection.measure.name, trainer.step, trainer.source)
 
 
-def _selection(trainer: Trainer, settings: EvaluationFlags, evaluation: Evaluation) -> Selection:
-    """Raises InputError for a `best_metric` that the evaluations will not have, before any work."""
+def evaluated_measures(trainer: Trainer, evaluation: Evaluation) -> dict[str, Measure]:
+    """What an evaluation tells, by name: the losses, the measures of the model, and those of the report."""
     losses = trainer.model.declared_losses
     known = [measures.total(losses), *losses, *trainer.model.declared_measures, *evaluation.judged]
-    by_name = {measure.name: measure for measure in known}
+    return {measure.name: measure for measure in known}
+
+
+def deciding_measure(trainer: Trainer, settings: EvaluationFlags, evaluation: Evaluation) -> Measure:
+    """That of `best_metric`. Raises InputError for one that the evaluations will not have."""
+    by_name = evaluated_measures(trainer, evaluation)
     if settings.best_metric not in by_name:
         raise InputError(f"`best_metric` is '{settings.best_metric}', expected one of {', '.join(sorted(by_name))}")
-    measure = by_name[settings.best_metric]
+    return by_name[settings.best_metric]
+
+
+def _selection(trainer: Trainer, settings: EvaluationFlags, evaluation: Evaluation) -> Selection:
     return Selection(
         trainer.folder,
-        measure,
+        deciding_measure(trainer, settings, evaluation),
         settings.early_stopping_patience,
         start_step=trainer.step,
         expected_checksum=trainer.evaluations_checksum,

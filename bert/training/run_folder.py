@@ -66,12 +66,17 @@ class RunFolder:
                 f"{_brief(ours[name])}; choose another folder or delete that one"
             )
 
-    def log_changes(self, settings: Dataclass) -> None:
-        """Says which settings are others than those that the run was last started with."""
+    def changes(self, settings: Dataclass) -> dict[str, tuple[object, object]]:
+        """The settings that are others than those that the run was last started with: name -> then and now."""
         before = self.content().get("settings", {})
-        for name, value in dataclasses.asdict(settings).items():
-            if name in before and before[name] != value and not name.startswith("do_"):
-                logger.warning("`%s` was %s, now it is %s.", name, before[name], value)
+        now = dataclasses.asdict(settings)
+        return {name: (before[name], now[name]) for name in now if name in before and before[name] != now[name]}
+
+    def log_changes(self, settings: Dataclass) -> None:
+        """Says which these are."""
+        for name, (before, now) in self.changes(settings).items():
+            if not name.startswith("do_"):
+                logger.warning("`%s` was %s, now it is %s.", name, before, now)
 
     @contextlib.contextmanager
     def claimed(self, identity: Mapping[str, object], settings: Dataclass) -> Iterator[None]:
