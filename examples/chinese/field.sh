@@ -70,6 +70,7 @@ step "$OUTPUT/pretraining/eval_results.txt" "${PRETRAIN[@]}" \
   --num_train_steps="$MOST_STEPS" \
   --num_warmup_steps=$((MOST_STEPS / 10)) \
   --learning_rate=2e-4 \
+  --adam_bias_correction=True \
   --train_batch_size=32
 
 step "$OUTPUT/model/vocab.txt" python -m bert convert \
