@@ -1,5 +1,7 @@
 """How a command ends before its end: bad input, which the user can mend, or a request to stop."""
 
+import importlib.util
+
 
 class InputError(ValueError):
     """Bad input, told in one line: what is wrong, where, what was found and what was expected.
@@ -19,4 +21,11 @@ class Stopped(Exception):
 
 def how_to_install(extra: str) -> str:
     """How an optional part is installed, for the end of a message."""
-    return f"(pip install 'bert[{extra}]', or in a checkout pip install -r requirements-{extra}.txt)"
+    return f"(in a checkout: pip install '.[{extra}]', or pip install -r requirements-{extra}.txt)"
+
+
+def check_installed(what: str, extra: str, *packages: str) -> None:
+    """Raises InputError where one of the packages of an extra, which `what` needs, is not there; imports none."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"{what} needs {' and '.join(missing)} {how_to_install(extra)}")

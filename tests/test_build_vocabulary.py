@@ -79,6 +79,13 @@ def test_frequent_words_and_characters_are_pieces(tmp_path):
     assert "影" in tokens_of(tmp_path)
 
 
+def test_without_tokenizers_nothing_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("bert.vocabulary.building.count_words", lambda *_: pytest.fail("the corpus is read"))
+    told = "(in a checkout: pip install '.[vocabulary]', or pip install -r requirements-vocabulary.txt)"
+    assert build(tmp_path, ENGLISH).error == f"a new vocabulary needs tokenizers {told}"
+
+
 def test_the_size_is_exact_or_refused(tmp_path):
     outcome = build(tmp_path, "".join(chr(0x4E00 + number) for number in range(300)), min_character_count=1)
     assert outcome.status == 0

@@ -202,5 +202,5 @@ def test_beam_missing_is_told(flags, tmp_path):
     assert result.returncode == 1
     assert result.stderr.endswith(
         "error: --beam_runner: apache-beam is not installed "
-        "(pip install 'bert[beam]', or in a checkout pip install -r requirements-beam.txt)\n"
+        "(in a checkout: pip install '.[beam]', or pip install -r requirements-beam.txt)\n"
     )

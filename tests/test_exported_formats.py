@@ -94,7 +94,8 @@ def test_onnx_is_an_extra(tmp_path, monkeypatch):
     folder = export_folders.write(tmp_path / "model", "class")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     error = export(folder, tmp_path / "onnx", format="onnx").error
-    assert error == "--format=onnx needs onnx and tf2onnx, expected the extra: pip install 'bert[onnx]'"
+    told = "(in a checkout: pip install '.[onnx]', or pip install -r requirements-onnx.txt)"
+    assert error == f"--format=onnx needs onnx and tf2onnx {told}"
     assert commands.listing(tmp_path / "onnx") == {}
 
 

@@ -343,6 +343,8 @@ def test_classes_are_a_score(monkeypatch, names, label, expected):
         (("--do_index",), {"knowledge_file": ""}, "--do_index needs --knowledge_file"),
         (("--do_index",), {"vocab_file": ""}, "--vocab_file must be given, but for --retriever=bm25"),
         (("--do_train",), {"layer": 1}, "--layer is 1, but --do_train trains the last layer, -1"),
+        (("--do_train",), {"hard_negatives_from": "a"}, "--hard_negatives_from=a needs --hard_negatives of 1 or more"),
+        (("--do_eval",), {"rerank_label": "same"}, "--rerank_label=same needs --rerank_model"),
         (("--do_train",), {"temperature": 0}, "--temperature is 0.0, expected more than 0"),
         (("--do_eval",), {"dev_fraction": 0.5}, "--dev_fraction=0.5 and --dev_file="),
         (
@@ -355,6 +357,30 @@ def test_classes_are_a_score(monkeypatch, names, label, expected):
 )
 def test_what_makes_no_sense_is_refused(run, tmp_path, arguments, flags, message):
     assert run(*arguments, output_dir=tmp_path / "output", **flags).error.startswith(message)
+    assert commands.listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flags", "message"),
+    [
+        (("--do_train", "--do_index"), {"index": "faiss"}, "--index=faiss needs faiss"),
+        (("--do_train",), {"hard_negatives": 1}, "BM25 needs bm25s"),
+        (("--do_eval",), {"retriever": "bm25"}, "BM25 needs bm25s"),
+    ],
+)
+def test_a_package_that_is_not_there_is_missed_before_any_work(run, tmp_path, monkeypatch, arguments, flags, message):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("bert.answering.work.run", lambda settings: pytest.fail("it has begun"))
+    error = run(*arguments, output_dir=tmp_path / "output", **flags).error
+    told = "(in a checkout: pip install '.[retrieval]', or pip install -r requirements-retrieval.txt)"
+    assert error == f"{message} {told}"
+
+
+def test_a_second_model_that_is_none_is_refused_before_the_training(run, tmp_path):
+    """Told by what lies in its folder; the first model's own is one for retrieval."""
+    flags = {"output_dir": tmp_path / "output", "rerank_model": run.output}
+    error = run("--do_train", "--do_index", "--do_eval", **flags).error
+    assert error == f"--rerank_model={run.output} holds a model for retrieval, expected one class or number a row"
     assert commands.listing(tmp_path) == {}
 
 

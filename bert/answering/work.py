@@ -8,6 +8,7 @@ from bert.answering.settings import RetrievalSettings
 from bert.finetuning import trials
 from bert.finetuning.fine_tune import fine_tune
 from bert.finetuning.retrieval import Retrieval, place_model
+from bert.prediction import reranking
 from bert.retrieval import judging
 
 
@@ -18,6 +19,8 @@ def run(settings: RetrievalSettings) -> None:
     Raises InputError for whatever is wrong with settings, files and the model, most of it before any work.
     """
     asking.check_files(settings)
+    if settings.rerank_model:
+        reranking.check(settings.rerank_model, settings.rerank_label)
     if settings.retriever == "bm25":
         asking.ask_bm25(settings)
     elif settings.num_trials == 1:

@@ -16,6 +16,7 @@ import dataclasses
 from bert.answering.settings import RetrievalSettings
 from bert.errors import InputError
 from bert.flags import check_dev_fraction, check_positive
+from bert.retrieval import bm25, search
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class Settings(RetrievalSettings):
         if missing and self.retriever != "bm25":
             raise InputError(f"{', '.join(missing)} must be given, but for --retriever=bm25")
         self._check_files()
+        self._check_packages()
         check_positive(self, "top_k", "rerank_candidates")
         if self.num_trials > 1 and (not self.do_index or self.changes_index):
             raise InputError(
@@ -36,6 +38,10 @@ class Settings(RetrievalSettings):
             )
         if self.hard_negatives < 0:
             raise InputError(f"--hard_negatives is {self.hard_negatives}, expected 0 or more")
+        if self.hard_negatives_from != type(self).hard_negatives_from and not self.hard_negatives:
+            raise InputError(f"--hard_negatives_from={self.hard_negatives_from} needs --hard_negatives of 1 or more")
+        if self.rerank_label and not self.rerank_model:
+            raise InputError(f"--rerank_label={self.rerank_label} needs --rerank_model")
         if not self.temperature > 0:
             raise InputError(f"--temperature is {self.temperature}, expected more than 0")
         if not 0 <= self.min_precision <= 1:
@@ -46,6 +52,13 @@ class Settings(RetrievalSettings):
             raise InputError("--train_batch_size is 1, expected at least 2: the others of a batch are what is wrong")
         if self.retriever == "bm25" and (self.do_train or self.do_index or self.changes_index or self.rerank_model):
             raise InputError("--retriever=bm25 has no model and no index, expected --do_eval or --do_predict alone")
+
+    def _check_packages(self) -> None:
+        """Raises InputError for an optional package that would be missed only when much work is done."""
+        if self.do_index and self.index == "faiss":
+            search.check_faiss()
+        if self.retriever == "bm25" or (self.do_train and self.hard_negatives and self.hard_negatives_from == "bm25"):
+            bm25.check_bm25()
 
     def _check_files(self) -> None:
         check_dev_fraction(self)

@@ -8,13 +8,12 @@ that was asked is answered. docs/serving.md tells more.
 """
 
 import dataclasses
-import importlib.util
 import logging
 import os
 import re
 from typing import Any
 
-from bert.errors import InputError, how_to_install
+from bert.errors import InputError, check_installed
 from bert.options import option, part, required
 from bert.options.serving import LimitOptions
 
@@ -75,8 +74,7 @@ def _tell_intents(predictors: dict[str, Any], folder: str) -> None:
 
 
 def main(settings: Settings) -> None:
-    if not all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
-        raise InputError(f"starlette or uvicorn is not installed {how_to_install('serve')}")
+    check_installed("serve", "serve", "starlette", "uvicorn")
     from bert import prediction  # TensorFlow: --help does not wait for it
     from bert.serving import server
 

@@ -1,13 +1,12 @@
 """Folders of exported models: a SavedModel, or ONNX, and beside it what other programs have to know."""
 
 import dataclasses
-import importlib.util
 import os
 
 import tensorflow as tf
 
 from bert import __version__, files, formats, stored_model
-from bert.errors import InputError
+from bert.errors import InputError, check_installed
 from bert.exporting.base import Exported
 from bert.tasks import labels_file
 
@@ -38,9 +37,7 @@ def write_saved_model(exported: Exported, folder: str, named: str) -> None:
 
 def check_onnx() -> None:
     """Raises InputError where the extra `onnx` is not installed."""
-    missing = [name for name in ("onnx", "tf2onnx") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise InputError(f"`format`=onnx needs {' and '.join(missing)}, expected the extra: pip install 'bert[onnx]'")
+    check_installed("`format`=onnx", "onnx", "onnx", "tf2onnx")
 
 
 def write_onnx(exported: Exported, folder: str) -> None:

@@ -6,7 +6,6 @@ rows of a batch.
 """
 
 import abc
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,7 +13,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from bert.activations import plain_operations
-from bert.errors import InputError
+from bert.errors import InputError, check_installed
 from bert.heads import Tensors
 from bert.training.outputs import Outputs
 
@@ -99,8 +98,7 @@ class OnnxForward(Forward):
     """
 
     def __init__(self, path: str) -> None:
-        if importlib.util.find_spec("onnxruntime") is None:
-            raise InputError(f"{path} is run by onnxruntime, expected the extra: pip install 'bert[onnx]'")
+        check_installed(path, "onnx", "onnxruntime")
         import onnxruntime  # of the extra `onnx`
 
         try:

@@ -7,6 +7,7 @@ import numpy as np
 from bert import stored_model
 from bert.errors import InputError
 from bert.prediction.classification import ClassificationPredictor, ClassPrediction, NumberPrediction
+from bert.stored_model import StoredModel
 from bert.tasks.label_kinds import as_number
 
 
@@ -19,20 +20,7 @@ class Reranker:
 
     def __init__(self, folder: str, label: str) -> None:
         self._predictor = classifier(folder, "rerank_model")
-        stored = self._predictor.stored
-        if stored.labels is not None and not stored.labels.get("pairs", True):
-            raise InputError(f"`rerank_model`={folder} was trained on single texts, expected pairs")
-        names = stored.label_names
-        numbers = [as_number(name) for name in names]
-        self._values: dict[str, float] = {}
-        if label:
-            if label not in names:
-                raise InputError(f"`rerank_label` is '{label}', expected one of {', '.join(names) or 'none: a number'}")
-            self._values = {name: float(name == label) for name in names}
-        elif None not in numbers:
-            self._values = {name: number for name, number in zip(names, numbers, strict=True) if number is not None}
-        else:
-            raise InputError(f"`rerank_model`={folder} has the classes {', '.join(names)}: give `rerank_label`")
+        self._values = _values(self._predictor.stored, folder, label)
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
         """float32 [pairs]."""
@@ -45,9 +33,33 @@ class Reranker:
         return sum(value * result.probabilities[name] for name, value in self._values.items())
 
 
+def check(folder: str, label: str) -> None:
+    """Raises InputError as `Reranker` does, as far as that can be told without the weights."""
+    _values(_stored(folder, "rerank_model"), folder, label)
+
+
+def _values(stored: StoredModel, folder: str, label: str) -> dict[str, float]:
+    """What each class counts; none where the model gives a number."""
+    if stored.labels is not None and not stored.labels.get("pairs", True):
+        raise InputError(f"`rerank_model`={folder} was trained on single texts, expected pairs")
+    names = stored.label_names
+    if label:
+        if label not in names:
+            raise InputError(f"`rerank_label` is '{label}', expected one of {', '.join(names) or 'none: a number'}")
+        return {name: float(name == label) for name in names}
+    values = {name: number for name in names if (number := as_number(name)) is not None}
+    if len(values) < len(names):
+        raise InputError(f"`rerank_model`={folder} has the classes {', '.join(names)}: give `rerank_label`")
+    return values
+
+
 def classifier(folder: str, flag: str) -> ClassificationPredictor:
     """The model of a folder that says a class or a number. Raises InputError, naming the flag, for another kind."""
+    return ClassificationPredictor(_stored(folder, flag), None, {})
+
+
+def _stored(folder: str, flag: str) -> StoredModel:
     stored = stored_model.read(folder)
     if stored.kind != stored_model.CLASSIFICATION or stored.label_kind.name == "multilabel":
         raise InputError(f"`{flag}`={folder} holds a model for {stored.kind}, expected one class or number a row")
-    return ClassificationPredictor(stored, None, {})
+    return stored

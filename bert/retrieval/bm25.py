@@ -1,12 +1,11 @@
 """The nearest questions by their words: BM25 (Robertson and Zaragoza 2009), from bm25s."""
 
-import importlib.util
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from bert.errors import InputError, how_to_install
+from bert.errors import check_installed
 from bert.retrieval.knowledge import normalised
 from bert.retrieval.search import top
 from bert.unicode_ranges import CHINESE, for_re, is_chinese
@@ -25,12 +24,16 @@ def words(text: str) -> list[str]:
     return found
 
 
+def check_bm25() -> None:
+    """Raises InputError where bm25s is not installed."""
+    check_installed("BM25", "retrieval", "bm25s")
+
+
 class Bm25:
     """Questions by BM25, with the parameters that bm25s has by default: k1 1.5, b 0.75."""
 
     def __init__(self, questions: Sequence[str]) -> None:
-        if importlib.util.find_spec("bm25s") is None:
-            raise InputError(f"BM25 needs bm25s {how_to_install('retrieval')}")
+        check_bm25()
         import bm25s
 
         self.depth = len(questions)

@@ -1,11 +1,10 @@
 """The nearest questions. Shapes: Q questions, R queries, H the size of a vector, K neighbours."""
 
-import importlib.util
 from typing import Any, Protocol
 
 import numpy as np
 
-from bert.errors import InputError, how_to_install
+from bert.errors import check_installed
 
 DECIMALS = 6  # of a cosine; what is behind them depends on the order of the sum
 BLOCK = 256  # queries whose scores are held at a time
@@ -54,6 +53,11 @@ class Exact:
         return np.concatenate(scores), np.concatenate(rows)
 
 
+def check_faiss() -> None:
+    """Raises InputError where faiss is not installed."""
+    check_installed("`index`=faiss", "retrieval", "faiss")
+
+
 class Faiss:
     """A graph of neighbours (Malkov and Yashunin 2018), searched greedily: nearly the same answers, much sooner.
 
@@ -63,8 +67,7 @@ class Faiss:
     depth = _SEARCH
 
     def __init__(self, vectors: np.ndarray, stored: np.ndarray | None = None) -> None:
-        if importlib.util.find_spec("faiss") is None:
-            raise InputError(f"`index`=faiss needs faiss {how_to_install('retrieval')}")
+        check_faiss()
         import faiss
 
         self._graph: Any

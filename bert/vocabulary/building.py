@@ -12,7 +12,7 @@ from bert.tokenization import Tokenizer, Vocabulary, WordSplitter
 from bert.unicode_ranges import is_chinese
 from bert.vocabulary import layout
 from bert.vocabulary.counting import WordCounter, count_words
-from bert.vocabulary.learning import learn
+from bert.vocabulary.learning import check_tokenizers, learn
 from bert.vocabulary.options import BuildOptions
 
 logger = logging.getLogger(__name__)
@@ -21,8 +21,10 @@ logger = logging.getLogger(__name__)
 def build(paths: Sequence[str], output_path: str, options: BuildOptions) -> dict[str, object]:
     """Reads the files once, writes the vocabulary, and returns its report: name -> number, as `judge` gives it.
 
-    Raises InputError for what cannot be read, and where the characters alone are more than `vocab_size`.
+    Raises InputError for what cannot be read, where the characters alone are more than `vocab_size`, and, before
+    anything is read, where the package tokenizers is not installed.
     """
+    check_tokenizers()
     with files.locked(f"{output_path}.lock", output_path):
         splitter = WordSplitter(options.do_lower_case)
         counter, held_out = count_words(paths, options, splitter, options.counting_bytes, options.held_out_every)

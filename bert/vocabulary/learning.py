@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bert.errors import InputError, how_to_install
+from bert.errors import check_installed
 from bert.tokenization import MAX_PIECE_BYTES, SPECIAL_TOKENS, Tokenizer, Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -20,6 +20,11 @@ _MOST_OCCURRENCES = 50_000_000  # the trainer counts for itself, at about a mill
 _SURPLUS = 1.5
 _LEAST_COUNT = 2  # of a piece; what occurs once is no pattern
 _REPEATED = 1000
+
+
+def check_tokenizers() -> None:
+    """Raises InputError where the package tokenizers, which learns the pieces, is not installed."""
+    check_installed("a new vocabulary", "vocabulary", "tokenizers")
 
 
 def learn(counts: Mapping[str, int], characters: Sequence[str], room: int) -> list[str]:
@@ -37,12 +42,9 @@ def learn(counts: Mapping[str, int], characters: Sequence[str], room: int) -> li
 
 
 def _train(words: Mapping[str, int], characters: Sequence[str], room: int) -> list[str]:
-    try:
-        from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # the extra `vocabulary`
-    except ImportError:
-        raise InputError(
-            f"the package tokenizers, which learns WordPieces, is not installed {how_to_install('vocabulary')}"
-        ) from None
+    check_tokenizers()
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # the extra `vocabulary`
+
     divisor = -(-sum(words.values()) // _MOST_OCCURRENCES)
     program = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     program.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
