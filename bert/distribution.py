@@ -36,10 +36,10 @@ def create_strategy(
     """
     if use_tpu and distribution not in ("auto", "tpu"):
         raise InputError(f"`use_tpu` is True and `distribution` is {distribution}: give only one of them")
-    workers = _workers()
+    named = workers()
     if distribution == "auto":
         num_gpus = len(tf.config.list_physical_devices("GPU"))
-        kinds = {"tpu": use_tpu, "multi_worker": len(workers) > 1, "mirrored": num_gpus > 1, "one_device": True}
+        kinds = {"tpu": use_tpu, "multi_worker": len(named) > 1, "mirrored": num_gpus > 1, "one_device": True}
         distribution = next(kind for kind, is_there in kinds.items() if is_there)
     if distribution == "tpu":
         return _tpu_strategy(tpu_name, tpu_zone, gcp_project, master, num_tpu_cores)
@@ -47,7 +47,7 @@ def create_strategy(
     for name in (name for name, value in given.items() if value):
         logger.warning("`%s` has no effect without `use_tpu`", name)
     if distribution == "multi_worker":
-        if not workers:
+        if not named:
             raise InputError("`distribution`=multi_worker: the environment variable TF_CONFIG names no workers")
         return tf.distribute.MultiWorkerMirroredStrategy()
     if distribution == "mirrored":
@@ -56,7 +56,7 @@ def create_strategy(
     return tf.distribute.get_strategy()
 
 
-def _workers() -> list[str]:
+def workers() -> list[str]:
     """The addresses of TF_CONFIG's workers. Raises InputError for a TF_CONFIG that is not what TensorFlow reads."""
     text = os.environ.get("TF_CONFIG", "").strip() or "{}"
     try:

@@ -376,6 +376,16 @@ def test_a_package_that_is_not_there_is_missed_before_any_work(run, tmp_path, mo
     assert error == f"{message} {told}"
 
 
+@pytest.mark.parametrize("flags", [{"do_index": True}, {"do_eval": True}, {"remove_ids": "pay"}])
+def test_several_workers_only_train(run, tmp_path, monkeypatch, flags):
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["localhost:1", "localhost:2"]}}))
+    (asked,) = flags
+    told = f"train with --do_train alone, then give --{asked} without TF_CONFIG"
+    error = run("--do_train", output_dir=tmp_path / "output", **flags).error
+    assert error == f"TF_CONFIG names 2 workers, and --{asked} is for one process: {told}"
+    assert commands.listing(tmp_path) == {}
+
+
 def test_a_second_model_that_is_none_is_refused_before_the_training(run, tmp_path):
     """Told by what lies in its folder; the first model's own is one for retrieval."""
     flags = {"output_dir": tmp_path / "output", "rerank_model": run.output}

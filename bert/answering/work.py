@@ -3,8 +3,10 @@
 import dataclasses
 import functools
 
+from bert import distribution
 from bert.answering import asking, indexing
 from bert.answering.settings import RetrievalSettings
+from bert.errors import InputError
 from bert.finetuning import trials
 from bert.finetuning.fine_tune import fine_tune
 from bert.finetuning.retrieval import Retrieval, place_model
@@ -18,6 +20,7 @@ def run(settings: RetrievalSettings) -> None:
 
     Raises InputError for whatever is wrong with settings, files and the model, most of it before any work.
     """
+    _check_alone(settings)
     asking.check_files(settings)
     if settings.rerank_model:
         reranking.check(settings.rerank_model, settings.rerank_label)
@@ -46,3 +49,15 @@ def run_once(settings: RetrievalSettings) -> trials.Values:
     if settings.do_eval or settings.do_predict:
         return asking.ask_index(settings)
     return {}
+
+
+def _check_alone(settings: RetrievalSettings) -> None:
+    """Raises InputError where several workers would do what one process does, all in the same folder."""
+    count = len(distribution.workers())
+    names = ("do_index", "do_eval", "do_predict", "add_file", "remove_file", "remove_ids")
+    asked = next((name for name in names if getattr(settings, name)), None)
+    if count > 1 and asked:
+        raise InputError(
+            f"TF_CONFIG names {count} workers, and `{asked}` is for one process: train with `do_train` alone, then "
+            f"give `{asked}` without TF_CONFIG"
+        )

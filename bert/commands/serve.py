@@ -19,6 +19,7 @@ from bert.options.serving import LimitOptions
 
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 _HIGHEST_PORT = 65535
+_MOST_MB = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,13 @@ class Settings(LimitOptions):
         for name in (field.name for field in dataclasses.fields(LimitOptions)):
             if not getattr(self, name) > 0:
                 raise InputError(f"--{name} is {getattr(self, name)}, expected more than 0")
+        if self.max_body_mb > _MOST_MB:
+            raise InputError(f"--max_body_mb is {self.max_body_mb}, expected at most {_MOST_MB}")
+        if self.max_rows > self.max_queue:
+            raise InputError(
+                f"--max_rows is {self.max_rows}, expected at most --max_queue={self.max_queue}: a request of more rows "
+                "than may wait would never be taken on"
+            )
 
 
 def named_folders(text: str) -> dict[str, str]:
