@@ -63,7 +63,7 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
     values = absl_flags.FlagValues()
     fields = dataclasses.fields(settings_class)
     for field in fields:
-        default: typing.Any = None if is_required(field) else field.default
+        default: typing.Any = _no_value(field) if is_required(field) else field.default
         kind = flag_type(settings_class, field)
         if field.metadata["choices"]:
             absl_flags.DEFINE_enum(
@@ -79,13 +79,24 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
         raise InputError(str(error)) from None
     if stray:
         raise InputError(f"stray argument '{stray[0]}', expected only --flag=value")
-    missing = [f"--{field.name}" for field in fields if is_required(field) and values[field.name].value in (None, "")]
-    if missing:
-        raise InputError(f"{', '.join(missing)} must be given (--help lists all flags)")
+    _check_given(fields, values)
     settings = settings_class(**{field.name: values[field.name].value for field in fields})
     if hasattr(settings, "check"):
         settings.check()
     return settings
+
+
+def _no_value(field: dataclasses.Field) -> str | None:
+    """What a required field has that was not given: "" where that is allowed."""
+    return "" if field.metadata["unless"] else None
+
+
+def _check_given(fields: Sequence[dataclasses.Field], values: absl_flags.FlagValues) -> None:
+    missing = [field for field in fields if is_required(field) and values[field.name].value in (None, "")]
+    spared = [field for field in missing if field.metadata["unless"] and values[field.metadata["unless"]].value]
+    names = [f"--{field.name}" for field in missing if field not in spared]
+    if names:
+        raise InputError(f"{', '.join(names)} must be given (--help lists all flags)")
 
 
 def check_text(argument: str) -> None:

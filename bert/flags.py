@@ -136,7 +136,8 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
                 f"--word_vectors={self.word_vectors} and --init_checkpoint={self.init_checkpoint}: expected only one"
             )
         check_case_matches_checkpoint(self.do_lower_case, self.init_checkpoint)
-        tokenizers.check_lower_case(self.do_lower_case, self.vocab_file)
+        if self.reads_vocabulary:
+            tokenizers.check_lower_case(self.do_lower_case, self.vocab_file)
         if not 0 < self.num_train_epochs < float("inf"):
             raise InputError(f"--num_train_epochs is {self.num_train_epochs}, expected a number above 0")
         if not 0 <= self.warmup_proportion <= 1:
@@ -153,6 +154,11 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
                 f"--num_trials={self.num_trials} and --seed={self.seed}: expected only one, trials have the seeds 1 to "
                 f"{self.num_trials}"
             )
+
+    @property
+    def reads_vocabulary(self) -> bool:
+        """Whether texts are read with `vocab_file`."""
+        return bool(self.vocab_file)
 
     @property
     def asks_for_nothing(self) -> bool:

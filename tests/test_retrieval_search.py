@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from bert.errors import InputError
 from bert.retrieval.bm25 import Bm25, words
 from bert.retrieval.knowledge import KnowledgeBase
 from bert.retrieval.ranking import Search
@@ -53,6 +54,14 @@ def test_faiss_finds_nearly_the_same():
     assert (np.diff(scores, axis=1) <= 0).all()
     same = rows == expected
     np.testing.assert_allclose(scores[same], expected_scores[same], atol=2e-6)
+
+
+def test_a_graph_of_other_vectors_is_refused():
+    pytest.importorskip("faiss")
+    graph = Faiss(unit_vectors(20)).serialized()
+    for count, stored in ((21, graph), (20, graph[:-9])):
+        with pytest.raises(InputError, match="the graph of faiss is damaged; make the index anew with `do_index`"):
+            Faiss(unit_vectors(count), stored)
 
 
 # Answers

@@ -1,9 +1,14 @@
 """run_retrieval as a user runs it: training, index, evaluation, changes of the index, answers, and what it refuses."""
 
+import io
 import json
+import pathlib
 import random
+import re
 import shutil
 import types
+import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -231,6 +236,55 @@ def test_a_damaged_index_is_refused(copied):
     assert copied("--do_eval").error == f"no index in {copied.output}: make one with --do_index"
 
 
+def changed_content(change) -> Callable[[pathlib.Path], None]:
+    """What writes an index.json whose content `change` has changed."""
+
+    def apply(folder: pathlib.Path) -> None:
+        content = json.loads((folder / "index.json").read_text())
+        change(content)
+        (folder / "index.json").write_text(json.dumps(content))
+
+    return apply
+
+
+def changed_part(name: str, value: bytes) -> Callable[[pathlib.Path], None]:
+    """What puts other bytes in the place of a part, with a checksum that fits."""
+
+    def apply(folder: pathlib.Path) -> None:
+        (path,) = folder.glob(name.replace(".", "-*."))
+        path.write_bytes(value)
+        changed_content(lambda content: content["checksums"].update({name: zlib.crc32(value)}))(folder)
+
+    return apply
+
+
+def array_bytes(values: np.ndarray) -> bytes:
+    np.save(file := io.BytesIO(), values)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (changed_content(lambda c: c["checksums"].update({"a": 1})), "'checksums' has 'a', expected vectors.npy, ques"),
+        (changed_content(lambda c: c["checksums"].pop("vectors.npy")), "has no 'vectors.npy', expected a whole number"),
+        (changed_content(lambda c: c.update(kind="faiss")), "has no 'graph.faiss', expected a whole number"),
+        (changed_content(lambda c: c["fingerprint"].pop("layer")), "has no 'fingerprint.layer', expected a whole"),
+        (changed_part("questions.jsonl", b'{"question": 1, "answer_id": "a"}\n' * 40), "damaged; make the index anew"),
+        (changed_part("questions.jsonl", b"[1]\n" * 40), "damaged; make the index anew with `do_index`"),
+        (changed_part("vectors.npy", array_bytes(np.ones([39, 32], np.float32))), "damaged; make the index anew"),
+        (changed_part("vectors.npy", array_bytes(np.ones([40, 32], np.float64))), "damaged; make the index anew"),
+    ],
+)
+def test_an_index_that_does_not_fit_together_is_refused(run, tmp_path, change, message):
+    shutil.copytree(run.output / "index", tmp_path / "index")
+    assert len(index.read(str(tmp_path)).base) == 40
+    change(tmp_path / "index")
+    with pytest.raises(InputError, match=re.escape(message)) as refused:
+        index.read(str(tmp_path))
+    assert str(refused.value).startswith(index.path_of(str(tmp_path)))
+
+
 @pytest.mark.parametrize("kind", ["exact", "faiss"])
 def test_questions_are_added_and_removed_as_if_the_index_were_made_anew(copied, kind):
     if kind == "faiss":
@@ -261,7 +315,8 @@ def test_what_is_not_there_cannot_be_removed(copied):
     (copied.folder / "less.tsv").write_text("question\nnew bell\n")
     less = copied.folder / "less.tsv"
     assert copied(remove_file=less).error == f"{less}:2: the question 'new bell' is not in the index"
-    assert copied(remove_ids="pay,x").error == "--remove_ids: the answer 'x' is not in the index"
+    hint = "; where an id has a comma, name its questions in --remove_file"
+    assert copied(remove_ids="pay,x").error == f"--remove_ids: the answer 'x' is not in the index{hint}"
     error = copied(remove_ids=",".join(TOPICS)).error
     assert error == "--remove_file, --remove_ids: nothing would be left in the index"
     (copied.folder / "more.tsv").write_text("question\tanswer_id\tanswer\nof\tpay\tno\n")

@@ -221,7 +221,8 @@ def test_hostile_requests_are_answered_or_dropped(server, seed):
         ({"model_dir": "x", "max_rows": 0}, "--max_rows is 0, expected more than 0"),
         (
             {"model_dir": "x", "max_rows": 9, "max_queue": 8},
-            "--max_rows is 9, expected at most --max_queue=8: a request of more rows than may wait would never be taken on",
+            "--max_rows is 9, expected at most --max_queue=8: a request of more rows than may wait would never be "
+            "taken on",
         ),
         ({"model_dir": "x", "max_body_mb": "inf"}, "--max_body_mb is inf, expected at most 1000000"),
         ({"model_dir": "x", "max_body_mb": "nan"}, "--max_body_mb is nan, expected more than 0"),

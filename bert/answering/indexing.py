@@ -100,7 +100,8 @@ def _rows_of_ids(base: KnowledgeBase, ids: str | None) -> np.ndarray:
     names = [name.strip() for name in (ids or "").split(",") if name.strip()]
     unknown = next((name for name in names if name not in base.numbers), None)
     if unknown is not None:
-        raise InputError(f"`remove_ids`: the answer '{unknown}' is not in the index")
+        hint = "" if len(names) == 1 else "; where an id has a comma, name its questions in `remove_file`"
+        raise InputError(f"`remove_ids`: the answer '{unknown}' is not in the index{hint}")
     return np.flatnonzero(np.isin(base.groups, [base.numbers[name] for name in names]))
 
 

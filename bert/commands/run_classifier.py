@@ -17,7 +17,7 @@ import functools
 
 from bert.errors import InputError
 from bert.flags import FineTuningFlags, check_dev_fraction
-from bert.options import option
+from bert.options import option, required
 from bert.options.classification import ClassificationOptions
 
 
@@ -25,11 +25,25 @@ from bert.options.classification import ClassificationOptions
 class Settings(ClassificationOptions, FineTuningFlags):
     """The flags of run_classifier."""
 
+    bert_config_file: str = required(
+        "JSON file with the sizes of the model: Google's bert_config.json or Hugging Face's config.json. Not needed "
+        "with --ensemble.",
+        unless="ensemble",
+    )
+    vocab_file: str = required(
+        "The vocabulary, a WordPiece a line: vocab.txt of a Google download or of Hugging Face. Not needed with "
+        "--ensemble.",
+        unless="ensemble",
+    )
     ensemble: str | None = option(
         None,
         "Folders of trained models with commas between them, whose mean probabilities are evaluated and predicted; "
-        "each reads texts with its own vocabulary, casing and length.",
+        "each reads texts with its own config, vocabulary, casing and length.",
     )
+
+    @property
+    def reads_vocabulary(self) -> bool:
+        return super().reads_vocabulary and not self.ensemble
 
     @property
     def members(self) -> list[str]:

@@ -24,9 +24,9 @@ def option(default: Any, help: str, choices: Sequence[str] = ()) -> Any:
     return dataclasses.field(default=default, metadata={"help": help, "choices": tuple(choices)})
 
 
-def required(help: str) -> Any:
-    """A field that must be given."""
-    return dataclasses.field(metadata={"help": help, "choices": ()})
+def required(help: str, unless: str = "") -> Any:
+    """A field that must be given, on a command line only where the option `unless` is not."""
+    return dataclasses.field(metadata={"help": help, "choices": (), "unless": unless})
 
 
 def is_required(field: dataclasses.Field) -> bool:

@@ -101,7 +101,11 @@ class RetrievalOptions(KnowledgeOptions, TwoTowerOptions, AnsweringOptions):
         None, "Add the questions of this file to the index; its columns are those of `knowledge_file`."
     )
     remove_file: str | None = option(None, "Remove the questions of this file from the index.")
-    remove_ids: str | None = option(None, "Remove the answers with these ids, comma-separated, from the index.")
+    remove_ids: str | None = option(
+        None,
+        "Remove the answers with these ids, comma-separated, from the index; where an id has a comma, name its "
+        "questions in `remove_file`.",
+    )
     min_precision: float = option(
         0.9, "Answer as many questions as can be with at least this share right; the others get: I don't know."
     )

@@ -17,19 +17,23 @@ import numpy as np
 
 from bert import files
 from bert.errors import InputError
+from bert.options.pooling import POOLINGS
 from bert.retrieval.knowledge import KnowledgeBase
-from bert.retrieval.search import Exact, Faiss, Retriever
+from bert.retrieval.search import Exact, Faiss, Retriever, check_faiss
 
 FOLDER = "index"
 _CONTENT = "index.json"
+_VECTORS, _QUESTIONS, _GRAPH = "vectors.npy", "questions.jsonl", "graph.faiss"
+_PARTS = {"exact": (_VECTORS, _QUESTIONS), "faiss": (_VECTORS, _QUESTIONS, _GRAPH)}  # of an index of each kind
 _SCHEMA = {
-    "fingerprint": dict,
+    "fingerprint": {"pooling": str, "layer": int},
     "kind": str,
     "number": int,
     "checksums": dict,
     "threshold?": (dict, None),
 }
 _THRESHOLD = {"threshold": float, "rerank_model": str, "rerank_candidates": int}
+_ROW = {"question": str, "answer_id": str, "answer?": str}  # of the table
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,8 +91,15 @@ def read_content(folder: str) -> Mapping[str, Any] | None:
     content = files.checked(files.read_json(path), _SCHEMA, path)
     if content.get("threshold"):
         files.checked(content["threshold"], _THRESHOLD, path)
-    if content["kind"] not in ("exact", "faiss"):
-        raise InputError(f"{path}: 'kind' is '{content['kind']}', expected exact or faiss")
+    if content["kind"] not in _PARTS:
+        raise InputError(f"{path}: 'kind' is '{content['kind']}', expected {' or '.join(_PARTS)}")
+    if content["fingerprint"]["pooling"] not in POOLINGS:
+        pooling = content["fingerprint"]["pooling"]
+        raise InputError(f"{path}: 'fingerprint.pooling' is '{pooling}', expected {' or '.join(POOLINGS)}")
+    parts = _PARTS[content["kind"]]
+    files.checked(content["checksums"], dict.fromkeys(parts, int), f"{path}: checksums")
+    if unknown := sorted(content["checksums"].keys() - set(parts)):
+        raise InputError(f"{path}: 'checksums' has '{unknown[0]}', expected {', '.join(parts)} alone")
     return content
 
 
@@ -113,14 +124,22 @@ def require_content(folder: str) -> Mapping[str, Any]:
 def read(folder: str) -> Index:
     """The index of a model's folder. Raises InputError where there is none, or it is damaged."""
     content = require_content(folder)
+    if content["kind"] == "faiss":
+        check_faiss()
     contents = {name: _read_part(folder, content, name) for name in content["checksums"]}
     try:
-        vectors = np.load(io.BytesIO(contents["vectors.npy"]), allow_pickle=False)
-        base = _parse(contents["questions.jsonl"])
-    except (KeyError, ValueError, TypeError):
-        raise InputError(f"{path_of(folder)}: damaged; make the index anew with `do_index`") from None
-    graph = np.frombuffer(contents["graph.faiss"], np.uint8) if "graph.faiss" in contents else None
+        vectors = np.lib.format.read_array(io.BytesIO(contents[_VECTORS]), allow_pickle=False)
+        base = _parse(contents[_QUESTIONS])
+    except (ValueError, TypeError, RecursionError):  # InputError among them
+        raise _damaged(folder) from None
+    if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != len(base):
+        raise _damaged(folder)
+    graph = np.frombuffer(contents[_GRAPH], np.uint8) if _GRAPH in contents else None
     return Index(base, vectors, content["fingerprint"], content["kind"], graph, content.get("threshold"))
+
+
+def _damaged(folder: str) -> InputError:
+    return InputError(f"{path_of(folder)}: damaged; make the index anew with `do_index`")
 
 
 def write(folder: str, index: Index) -> str:
@@ -129,10 +148,10 @@ def write(folder: str, index: Index) -> str:
     files.make_folder(os.path.dirname(path))
     before = read_content(folder)
     number = before["number"] + 1 if before else 1
-    contents = {"vectors.npy": _array_bytes(index.vectors), "questions.jsonl": _table(index.base)}
+    contents = {_VECTORS: _array_bytes(index.vectors), _QUESTIONS: _table(index.base)}
     if index.kind == "faiss":
         graph = Faiss(index.vectors).serialized() if index.graph is None else index.graph
-        contents["graph.faiss"] = graph.tobytes()
+        contents[_GRAPH] = graph.tobytes()
     for name, content in contents.items():
         with files.replaced(_part(folder, name, number)) as temporary, files.open_binary(temporary, "wb") as file:
             file.write(content)
@@ -191,6 +210,6 @@ def _table(base: KnowledgeBase) -> bytes:
 
 
 def _parse(table: bytes) -> KnowledgeBase:
-    rows = [json.loads(line) for line in table.decode().split("\n") if line]
+    rows = [files.checked(json.loads(line), _ROW, _QUESTIONS) for line in table.decode().split("\n") if line]
     answers = {row["answer_id"]: row["answer"] for row in rows if "answer" in row}
     return KnowledgeBase(tuple(row["question"] for row in rows), tuple(row["answer_id"] for row in rows), answers)

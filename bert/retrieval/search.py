@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bert.errors import check_installed
+from bert.errors import InputError, check_installed
 
 DECIMALS = 6  # of a cosine; what is behind them depends on the order of the sum
 BLOCK = 256  # queries whose scores are held at a time
@@ -61,7 +61,8 @@ def check_faiss() -> None:
 class Faiss:
     """A graph of neighbours (Malkov and Yashunin 2018), searched greedily: nearly the same answers, much sooner.
 
-    `stored` is what `serialized` gave, to save the time that making the graph takes.
+    `stored` is what `serialized` gave, to save the time that making the graph takes. Raises InputError where faiss is
+    not installed, and for one that is not of so many vectors.
     """
 
     depth = _SEARCH
@@ -76,7 +77,7 @@ class Faiss:
             self._graph.hnsw.efConstruction = _CONSTRUCTION
             self._graph.add(vectors)
         else:
-            self._graph = faiss.deserialize_index(stored)
+            self._graph = _deserialized(stored, len(vectors))
         self._graph.hnsw.efSearch = _SEARCH
 
     def add(self, vectors: np.ndarray) -> None:
@@ -94,3 +95,15 @@ class Faiss:
         scores = np.where(rows < 0, np.float32(-np.inf), np.round(scores, DECIMALS))
         order = np.lexsort((rows, -scores), axis=1)
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def _deserialized(stored: np.ndarray, count: int) -> Any:
+    import faiss
+
+    try:
+        graph = faiss.deserialize_index(stored)
+    except RuntimeError:
+        graph = None
+    if not isinstance(graph, faiss.IndexHNSWFlat) or graph.ntotal != count:
+        raise InputError("the graph of faiss is damaged; make the index anew with `do_index`")
+    return graph
