@@ -157,7 +157,7 @@ def run(
         except Exception as error:
             if interrupts:
                 _end_interrupted()
-            message = _one_line(error)
+            message = _one_line(error, settings_class)
             if message is None:
                 raise
             print(f"error: {with_flags(message, settings_class)}", file=sys.stderr)
@@ -245,7 +245,7 @@ def show_log(settings_class: type[Dataclass]) -> None:
     logger.propagate = False
 
 
-def _one_line(error: Exception) -> str | None:
+def _one_line(error: Exception, settings_class: type[Dataclass]) -> str | None:
     """The line to print for an error the user can mend, None for one that is ours."""
     if isinstance(error, InputError):
         return " ".join(str(error).split("\n"))
@@ -253,10 +253,7 @@ def _one_line(error: Exception) -> str | None:
     if tf_errors and isinstance(error, tf_errors.ResourceExhaustedError):
         if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
             return str(error)  # TensorFlow calls a full disk so too
-        return (
-            "out of memory: lower --train_batch_size or --max_seq_length, or give --gradient_accumulation_steps, "
-            "--recompute or --mixed_precision=bfloat16"
-        )
+        return _out_of_memory(settings_class)
     if tf_errors and isinstance(error, tf_errors.UnavailableError):
         return (
             "another worker is gone; start the same command on every worker again, it goes on from the last checkpoint"
@@ -264,5 +261,20 @@ def _one_line(error: Exception) -> str | None:
     if isinstance(error, OSError):  # a full disk, a read-only folder, a file that is no longer there
         return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     if isinstance(error, MemoryError):
-        return "out of memory"
+        return _out_of_memory(settings_class)
     return None
+
+
+def _out_of_memory(settings_class: type[Dataclass]) -> str:
+    """What is said of it: the flags that help, as far as the command has them."""
+    known = {field.name for field in dataclasses.fields(settings_class)}
+    advice = {
+        "lower": ("train_batch_size", "batch_size", "max_seq_length"),
+        "give": ("gradient_accumulation_steps", "recompute", "mixed_precision"),
+    }
+    values = {"mixed_precision": "=bfloat16"}
+    found = []
+    for verb, names in advice.items():
+        if flags := [f"--{name}{values.get(name, '')}" for name in names if name in known]:
+            found.append(f"{verb} {', '.join(flags[:-1])}{' or ' if flags[:-1] else ''}{flags[-1]}")
+    return "out of memory" + (f": {', or '.join(found)}" if found else "")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert import checkpoint, cli
+from bert import checkpoint, cli, flags, options
 from bert.input_pipeline import cut_to_longest
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from bert.training.steps import Steps
@@ -389,16 +389,27 @@ def test_the_reference_trajectory_holds_in_every_mode(golden, mode):
     np.testing.assert_allclose(found["gradient_norm"], expected["global_norm"], atol=1e-4 if mode else 1e-5)
 
 
-def test_out_of_memory_names_the_flags_to_lower(capsys):
-    @dataclasses.dataclass(frozen=True)
-    class NoFlags:
-        pass
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        ((), ""),
+        (("max_seq_length",), ": lower --max_seq_length"),
+        (("batch_size", "max_seq_length"), ": lower --batch_size or --max_seq_length"),
+        (
+            [field.name for field in dataclasses.fields(flags.TrainingFlags)],
+            ": lower --train_batch_size or --max_seq_length, or give --gradient_accumulation_steps, --recompute or "
+            "--mixed_precision=bfloat16",
+        ),
+    ],
+)
+def test_out_of_memory_names_the_flags_that_the_command_has(capsys, names, advice):
+    fields = [(name, str, options.option("", "")) for name in names]
+    settings_class = dataclasses.make_dataclass("Settings", fields, frozen=True, module=__name__)
 
     def main(_):
         tf.zeros([2**45])  # 128 TiB, which no machine here has
 
     with pytest.raises(SystemExit) as end:
-        cli.run(NoFlags, main, ["command"])
+        cli.run(settings_class, main, ["command"])
     assert end.value.code == 1
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("error: out of memory: lower --train_batch_size or --max_seq_length")
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: out of memory{advice}"

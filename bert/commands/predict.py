@@ -1,7 +1,7 @@
 """Answers the lines it reads with a trained model, from standard input at once, or from a file.
 
     bert predict --model_dir=mrpc_output
-    bert predict --model_dir=mrpc_output --input_file=texts.tsv --output_file=answers.jsonl --output_format=jsonl
+    bert predict --model_dir=mrpc_output --input_file=texts.tsv --output_file=answers.jsonl --output_format=json
 
 A line is a text, a pair of texts separated by a tab (for question answering the question, a tab, the document), or a
 JSON object such as {"text": "...", "text_b": "..."}. Each line of the output answers the line of the input in its
