@@ -74,7 +74,7 @@ def test_every_missing_required_flag_is_named(script):
 def test_an_ensemble_needs_neither_config_nor_vocabulary(tmp_path):
     """And a vocabulary that is not read decides nothing."""
     (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": false}')
-    assert "--do_lower_case is True, but" in refused("run_classifier", "--do_eval", vocab_file=tmp_path / "vocab.txt")
+    assert "`do_lower_case` is True, but" in refused("run_classifier", "--do_eval", vocab_file=tmp_path / "vocab.txt")
     for vocab_file in ("", tmp_path / "vocab.txt"):
         given = {"bert_config_file": "", "vocab_file": vocab_file, "ensemble": "one,other"}
         assert parse("run_classifier", "--do_eval", **given).bert_config_file == ""

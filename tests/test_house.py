@@ -134,26 +134,10 @@ def test_help_lists_the_flags_of_the_original(script, golden):
         assert f"  --{flag['name']} ({kind}, {state})" in listed
 
 
-def flags_of(script: str) -> set[str]:
-    """All flags that a script lists in its --help."""
-    done = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(re.findall(r"^  --(\w+) \(", done.stdout, re.MULTILINE))
-
-
 def test_first_screen_of_the_readme_names_the_two_commands():
     screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:25]
     assert "make demo" in "\n".join(screen)
     assert "make test" in "\n".join(screen)
-
-
-def test_readme_commands_use_flags_that_exist():
-    """Every `python run_….py --flag …` block of the README parses: no flag there is unknown to its script."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^ *python (\w+\.py) \\\n((?: +--.*\n)+)", readme, re.MULTILINE)
-    assert {"create_pretraining_data.py", "run_pretraining.py", "run_classifier.py"} <= {script for script, _ in blocks}
-    for script, lines in blocks:
-        named = set(re.findall(r"--(\w+)", lines))
-        assert named <= flags_of(script), f"{script}: {named - flags_of(script)}"
 
 
 def test_links_in_the_documents_lead_somewhere():
