@@ -172,7 +172,7 @@ def draw(curves: Mapping[str, list[dict[str, float]]], path: str) -> None:
         for panel, measure in zip(panels, MEASURES, strict=True):
             panel.plot([point["tokens"] / 1e6 for point in points], [point[measure] for point in points], label=name)
     for panel, measure in zip(panels, MEASURES, strict=True):
-        panel.set_title(f"held-out {measure.replace('_', ' ')}")
+        panel.set_title(f"held-out {measure.replace('_', ' ').replace('lm', 'LM')}")
         panel.set_xlabel("million tokens seen")
         panel.grid(alpha=0.3)
     panels[0].legend(fontsize="small", framealpha=0.9)
