@@ -200,8 +200,8 @@ def check_dev_fraction(settings: Any) -> None:
         )
 
 
-def check_positive(settings: object, *names: str) -> None:
-    """Raises InputError for the first of the flags that is not at least 1."""
+def check_positive(options: object, *names: str) -> None:
+    """Raises InputError for the first of the options that is not at least 1."""
     for name in names:
-        if getattr(settings, name) < 1:
-            raise InputError(f"--{name} is {getattr(settings, name)}, expected at least 1")
+        if getattr(options, name) < 1:
+            raise InputError(f"`{name}` is {getattr(options, name)}, expected at least 1")

@@ -76,7 +76,7 @@ class JsonLines:
 
     def __init__(self, path: str, kept: Iterable[tuple[dict, str]]) -> None:
         self.path = path
-        files.write_text(path, "".join(f"{line}\n" for _, line in kept))
+        files.write_lines(path, (line for _, line in kept))
         self.file = files.open_binary(path, "ab")
 
     def write(self, entry: Mapping[str, object]) -> bytes:
@@ -149,5 +149,5 @@ def write_results(path: str, results: Mapping[str, object], others: Mapping[str,
     logger.info("***** Eval results *****")
     for line in lines:
         logger.info("  %s", line)
-    files.write_text(path, "".join(f"{line}\n" for line in lines))
+    files.write_lines(path, lines)
     logger.info("Wrote %s", path)

@@ -97,6 +97,15 @@ def test_imports_run_downward(path):
         assert same_folder or layer(module) < layer(importer), f"{importer} imports {module}, which is not below it"
 
 
+def test_the_table_of_the_architecture_has_every_module_in_its_order():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`bert/[^|]+) \|", text, re.MULTILINE)
+    told = [f"bert.{name}" for row in rows for name in re.findall(r"`bert/(\w+)(?:\.py|/)`", row)]
+    assert sorted(told) == sorted({name for names in LAYERS for name in names} - {"bert"})
+    layers = [layer(name) for name in told]
+    assert layers == sorted(layers, reverse=True), list(zip(told, layers, strict=True))
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_files_and_functions_stay_short(path):
     text = path.read_text(encoding="utf-8")

@@ -12,7 +12,8 @@ import logging
 from typing import Any
 
 from bert.options import option, required
-from bert.options.classification import TRUNCATIONS
+from bert.options.classification import LONG_TEXTS, TRUNCATIONS
+from bert.options.pooling import POOLINGS
 
 logger = logging.getLogger("bert.export_model")
 
@@ -34,9 +35,9 @@ class Settings:
     )
     label_separator: str | None = option(None, "Classification: stands between several classes of one text.")
     truncation: str | None = option(None, "Classification: what is read of a text too long.", TRUNCATIONS)
-    long_text: str | None = option(None, "Classification: only truncate can be exported.", ("truncate", "windows"))
+    long_text: str | None = option(None, "Classification: only truncate can be exported.", LONG_TEXTS)
     constrained_decoding: bool | None = option(None, "Tagging: only false can be exported.")
-    pooling: str | None = option(None, "Vectors: how they become one.", ("mean", "max", "cls"))
+    pooling: str | None = option(None, "Vectors: how they become one.", POOLINGS)
     layer: int | None = option(None, "Vectors: of which layer; -1 is the last.")
 
     @property

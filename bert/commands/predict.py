@@ -14,7 +14,8 @@ from typing import Any
 
 from bert.errors import InputError
 from bert.options import option, required
-from bert.options.classification import TRUNCATIONS
+from bert.options.classification import LONG_TEXTS, TRUNCATIONS
+from bert.options.pooling import POOLINGS
 
 logger = logging.getLogger("bert.predict")
 
@@ -43,7 +44,7 @@ class Settings:
     max_seq_length: int | None = option(None, "Most WordPieces of a row.")
     label_separator: str | None = option(None, "Classification: stands between several classes in a line.")
     truncation: str | None = option(None, "Classification: what is read of a text too long.", TRUNCATIONS)
-    long_text: str | None = option(None, "Classification: truncate, or all through windows.", ("truncate", "windows"))
+    long_text: str | None = option(None, "Classification: truncate, or all through windows.", LONG_TEXTS)
     doc_stride: int | None = option(None, "Question answering: WordPieces from one window to the next.")
     max_query_length: int | None = option(None, "Question answering: most WordPieces of a question.")
     max_answer_length: int | None = option(None, "Question answering: most WordPieces of an answer.")
@@ -51,7 +52,7 @@ class Settings:
     null_score_diff_threshold: float | None = option(None, "Question answering: how much better no answer must be.")
     n_best_size: int | None = option(None, "Question answering: answers that are weighed; [MASK]: words told for each.")
     constrained_decoding: bool | None = option(None, "Tagging: only sequences of tags that the scheme allows.")
-    pooling: str | None = option(None, "Vectors: how they become one.", ("mean", "max", "cls"))
+    pooling: str | None = option(None, "Vectors: how they become one.", POOLINGS)
     layer: int | None = option(None, "Vectors: of which layer; -1 is the last.")
     top_k: int | None = option(None, "Retrieval: nearest answers that are told.")
     threshold: float | None = option(None, "Retrieval: an answer of a lower score is not known.")

@@ -33,6 +33,7 @@ from bert.files.writing import (
     replaced,
     temporary_folder,
     write_json,
+    write_lines,
     write_text,
     written_by_tensorflow,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "size",
     "temporary_folder",
     "write_json",
+    "write_lines",
     "write_text",
     "written_by_tensorflow",
 ]

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bert.errors import InputError
 from bert.files.locks import hold, locked
@@ -174,6 +174,11 @@ def write_text(path: str, text: str) -> None:
     """Writes a whole UTF-8 text atomically."""
     with replaced(path) as temporary, open_binary(temporary, "wb") as file:
         file.write(text.encode("utf-8"))
+
+
+def write_lines(path: str, lines: Iterable[str]) -> None:
+    """Writes a text of lines, atomically."""
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def write_json(path: str, values: object) -> None:

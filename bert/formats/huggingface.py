@@ -90,7 +90,7 @@ def write(
     """Writes weights, config (a Hugging Face one) and the tokenizer; vocab.txt with them."""
     weights.write(os.path.join(folder, weights.WEIGHTS_FILE), values)
     files.write_json(os.path.join(folder, CONFIG_FILE), dict(sorted(config.items())))
-    files.write_text(os.path.join(folder, VOCAB_FILE), "".join(f"{token}\n" for token in tokens))
+    files.write_lines(os.path.join(folder, VOCAB_FILE), tokens)
     tokenizers.write(folder, tokens, do_lower_case, config["max_position_embeddings"], max_word_characters)
 
 

@@ -6,6 +6,7 @@ from bert.options import option, required
 from bert.options.tables import TableOptions
 
 TRUNCATIONS = ("head", "tail", "head_tail")
+LONG_TEXTS = ("truncate", "windows")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class LongTextOptions:
         "truncate",
         "What is done with a text longer than `max_seq_length`: a part of it is read (see `truncation`), or all of it, "
         "through several windows, whose logits are averaged.",
-        ("truncate", "windows"),
+        LONG_TEXTS,
     )
 
 

@@ -11,10 +11,10 @@ from scipy import special
 from bert import stored_model
 from bert.activations import plain_operations
 from bert.errors import InputError
+from bert.flags import check_positive
 from bert.heads import HeadedModel, PretrainingModel, Tensors
 from bert.options import option
 from bert.prediction.base import Prediction, TextPredictor
-from bert.prediction.options import check_positive
 from bert.records.layout import lay_out
 from bert.tasks.base import InputExample
 from bert.tasks.encoding import EncodedPairs, text_pair

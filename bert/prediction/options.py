@@ -36,10 +36,3 @@ def _checked(field: dataclasses.Field, value: object) -> object:
     if choices and value not in choices:
         raise InputError(f"`{field.name}` is {shown(value)}, expected one of {', '.join(choices)}")
     return value
-
-
-def check_positive(options: object, *names: str) -> None:
-    """Raises InputError for the first of the options that is not at least 1."""
-    for name in names:
-        if getattr(options, name) < 1:
-            raise InputError(f"`{name}` is {getattr(options, name)}, expected at least 1")

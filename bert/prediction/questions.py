@@ -8,9 +8,9 @@ import numpy as np
 
 from bert import stored_model
 from bert.errors import InputError
+from bert.flags import check_positive
 from bert.options.questions import ReadingOptions
 from bert.prediction.base import Prediction, Predictor
-from bert.prediction.options import check_positive
 from bert.prediction.rows import read_pair
 from bert.tasks.squad import answers, windows
 from bert.tasks.squad.examples import Document, Example

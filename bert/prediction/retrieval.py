@@ -10,6 +10,7 @@ import numpy as np
 
 from bert import stored_model
 from bert.errors import InputError
+from bert.flags import check_positive
 from bert.heads import HeadedModel, Tensors
 from bert.options import option
 from bert.options.pooling import PoolingOptions
@@ -17,7 +18,6 @@ from bert.options.retrieval import AnsweringOptions
 from bert.prediction import rows as row_reading
 from bert.prediction.base import Prediction, Predictor, checked_length
 from bert.prediction.classification import ClassPrediction
-from bert.prediction.options import check_positive
 from bert.prediction.reranking import Reranker, classifier
 from bert.prediction.vectors import pooled_vectors
 from bert.retrieval import index

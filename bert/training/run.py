@@ -82,14 +82,12 @@ def open_devices(settings: TPUFlags, kind: str) -> tf.distribute.Strategy:
     )
 
 
-def schedule_of(settings: FineTuningFlags, count: int, unit: str) -> Schedule | None:
-    """The steps of the epochs asked for, None without training; an epoch has `count` of what `unit` says.
+def schedule_of(settings: FineTuningFlags, count: int, unit: str) -> Schedule:
+    """The steps of the epochs asked for; an epoch has `count` of what `unit` says.
 
     For question answering these are questions, not windows, as the original counts them. Raises InputError where they
     make no step.
     """
-    if not settings.do_train:
-        return None
     steps = int(count / settings.train_batch_size * settings.num_train_epochs)
     if steps < 1:
         raise InputError(

@@ -35,7 +35,7 @@ def build(paths: Sequence[str], output_path: str, options: BuildOptions) -> dict
         tokens = vocabulary_of(counts, options)
         vocabulary = Vocabulary(tokens, output_path)
         report = {"size": len(tokens), **_parts(tokens), **judge(vocabulary, options, counter, held_out)}
-        files.write_text(output_path, "".join(f"{token}\n" for token in tokens))
+        files.write_lines(output_path, tokens)
     return report
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from bert.errors import InputError
 
-SCHEMES = ("auto", "bio", "bioes", "plain")
 UNTYPED = "_"  # the type of spans whose tags are only B and I
 _TAGS = {"bio": re.compile(r"O|[BI](-.+)?"), "bioes": re.compile(r"O|[BIES](-.+)?"), "plain": re.compile(r".+")}
 
