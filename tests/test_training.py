@@ -404,7 +404,7 @@ def test_the_reference_trajectory_holds_in_every_mode(golden, mode):
 )
 def test_out_of_memory_names_the_flags_that_the_command_has(capsys, names, advice):
     fields = [(name, str, options.option("", "")) for name in names]
-    settings_class = dataclasses.make_dataclass("Settings", fields, frozen=True, module=__name__)
+    settings_class = dataclasses.make_dataclass("Settings", fields, frozen=True)
 
     def main(_):
         tf.zeros([2**45])  # 128 TiB, which no machine here has

@@ -16,7 +16,7 @@ import dataclasses
 from bert.answering.settings import RetrievalSettings
 from bert.errors import InputError
 from bert.flags import check_dev_fraction, check_positive
-from bert.retrieval import bm25, search
+from bert.retrieval import search
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Settings(RetrievalSettings):
         if self.do_index and self.index == "faiss":
             search.check_faiss()
         if self.retriever == "bm25" or (self.do_train and self.hard_negatives and self.hard_negatives_from == "bm25"):
-            bm25.check_bm25()
+            search.check_bm25()
 
     def _check_files(self) -> None:
         check_dev_fraction(self)

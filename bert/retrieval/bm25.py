@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bert.errors import check_installed
 from bert.retrieval.knowledge import normalised
-from bert.retrieval.search import top
+from bert.retrieval.search import check_bm25, top
 from bert.unicode_ranges import CHINESE, for_re, is_chinese
 
 _PARTS = re.compile(rf"[{for_re(CHINESE)}]+|[^\W{for_re(CHINESE)}]+")
@@ -22,11 +21,6 @@ def words(text: str) -> list[str]:
         else:
             found.append(part)
     return found
-
-
-def check_bm25() -> None:
-    """Raises InputError where bm25s is not installed."""
-    check_installed("BM25", "retrieval", "bm25s")
 
 
 class Bm25:

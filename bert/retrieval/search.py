@@ -53,6 +53,11 @@ class Exact:
         return np.concatenate(scores), np.concatenate(rows)
 
 
+def check_bm25() -> None:
+    """Raises InputError where bm25s is not installed."""
+    check_installed("BM25", "retrieval", "bm25s")
+
+
 def check_faiss() -> None:
     """Raises InputError where faiss is not installed."""
     check_installed("`index`=faiss", "retrieval", "faiss")
