@@ -16,7 +16,6 @@ import dataclasses
 from bert.answering.settings import RetrievalSettings
 from bert.errors import InputError
 from bert.flags import check_dev_fraction, check_positive
-from bert.retrieval import search
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,6 +54,8 @@ class Settings(RetrievalSettings):
 
     def _check_packages(self) -> None:
         """Raises InputError for an optional package that would be missed only when much work is done."""
+        from bert.retrieval import search  # numpy: --help does not wait for it
+
         if self.do_index and self.index == "faiss":
             search.check_faiss()
         if self.retriever == "bm25" or (self.do_train and self.hard_negatives and self.hard_negatives_from == "bm25"):
