@@ -231,6 +231,29 @@ def test_a_damaged_index_is_refused(copied):
     assert copied("--do_eval").error == f"no index in {copied.output}: make one with --do_index"
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"fingerprint": {"layer": -1}}, "has no 'fingerprint.pooling', expected a text"),
+        ({"fingerprint": {"pooling": "mena", "layer": -1}}, "'fingerprint.pooling' is 'mena', expected one of mean, "),
+        ({"checksums": {"vectors": 1}}, "has no 'checksums.vectors.npy', expected a whole number"),
+    ],
+)
+def test_values_of_wrong_types_in_an_index(copied, change, problem):
+    path = copied.output / "index" / "index.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError) as error:
+        bert.load(str(copied.output))
+    assert str(error.value).startswith(f"{path}: {problem}")
+
+
+def test_what_a_killed_run_left_of_a_former_index_goes(copied):
+    (copied.output / "index" / "vectors-0.npy").write_bytes(b"of an index before")
+    copied.done("--do_index")
+    names = {path.name for path in (copied.output / "index").iterdir()}
+    assert names == {"index.json", "vectors-2.npy", "questions-2.jsonl"}
+
+
 @pytest.mark.parametrize("kind", ["exact", "faiss"])
 def test_questions_are_added_and_removed_as_if_the_index_were_made_anew(copied, kind):
     if kind == "faiss":

@@ -9,6 +9,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -17,18 +18,21 @@ import numpy as np
 
 from bert import files
 from bert.errors import InputError
+from bert.options.pooling import POOLINGS
 from bert.retrieval.knowledge import KnowledgeBase
 from bert.retrieval.search import Exact, Faiss, Retriever
 
 FOLDER = "index"
 _CONTENT = "index.json"
 _SCHEMA = {
-    "fingerprint": dict,
+    "fingerprint": {"pooling": str, "layer": int},
     "kind": str,
     "number": int,
-    "checksums": dict,
+    "checksums": {"vectors.npy": int, "questions.jsonl": int, "graph.faiss?": int},
     "threshold?": (dict, None),
 }
+_PARTS = ("vectors.npy", "questions.jsonl", "graph.faiss")
+_NUMBERED = re.compile(r"(?:vectors|questions|graph)-(\d+)\.(?:npy|jsonl|faiss)")
 _THRESHOLD = {"threshold": float, "rerank_model": str, "rerank_candidates": int}
 
 
@@ -89,6 +93,9 @@ def read_content(folder: str) -> Mapping[str, Any] | None:
         files.checked(content["threshold"], _THRESHOLD, path)
     if content["kind"] not in ("exact", "faiss"):
         raise InputError(f"{path}: 'kind' is '{content['kind']}', expected exact or faiss")
+    pooling = content["fingerprint"]["pooling"]
+    if pooling not in POOLINGS:
+        raise InputError(f"{path}: 'fingerprint.pooling' is '{pooling}', expected one of {', '.join(POOLINGS)}")
     return content
 
 
@@ -113,7 +120,7 @@ def require_content(folder: str) -> Mapping[str, Any]:
 def read(folder: str) -> Index:
     """The index of a model's folder. Raises InputError where there is none, or it is damaged."""
     content = require_content(folder)
-    contents = {name: _read_part(folder, content, name) for name in content["checksums"]}
+    contents = {name: _read_part(folder, content, name) for name in _PARTS if name in content["checksums"]}
     try:
         vectors = np.load(io.BytesIO(contents["vectors.npy"]), allow_pickle=False)
         base = _parse(contents["questions.jsonl"])
@@ -146,9 +153,10 @@ def write(folder: str, index: Index) -> str:
         "threshold": index.threshold,
     }
     files.write_json(path, values)
-    old = [_part(folder, name, before["number"]) for name in before["checksums"]] if before else []
-    for former in filter(files.exists, old):
-        files.remove(former)
+    for name in files.listing(os.path.dirname(path)):  # those of a run too that was killed just here
+        found = _NUMBERED.fullmatch(name)
+        if found and int(found[1]) != number:
+            files.remove(os.path.join(os.path.dirname(path), name))
     return path
 
 

@@ -86,7 +86,7 @@ def outcome(folder: pathlib.Path) -> dict[str, str]:
             continue
         if path.suffix == ".jsonl":
             lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            content = repr([(line["step"], line["loss"]) for line in lines]).encode()
+            content = repr([(line["step"], line["loss" if "loss" in line else "mrr_at_10"]) for line in lines]).encode()
         elif path.name in ("saved_model.pb", "model.onnx"):
             content = _weights_of_graph(path)
         else:

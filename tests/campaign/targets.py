@@ -10,6 +10,8 @@ import shutil
 import signal
 from collections.abc import Callable
 
+from bert.formats import tokenizers
+from bert.tokenization import MAX_WORD_CHARACTERS
 from tests import commands
 from tests.campaign import children
 from tests.campaign.base import OUTPUT, SECONDS, Target, outcome
@@ -288,7 +290,8 @@ def _google_folder(folder: pathlib.Path) -> dict[str, tuple[str, ...]]:
     for path in (commands.TESTS / "golden" / "model" / "micro").glob("model.ckpt.*"):
         shutil.copy(path, folder / f"bert_{path.name}")
     shutil.copy(commands.TESTS / "golden" / "model" / "micro" / "bert_config.json", folder)
-    _write_vocabulary(folder, 100)
+    tokens = commands.VOCABULARY.read_text().splitlines()[:100]
+    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in tokens))
     both = ("vocab.txt", "bert_config.json", "config.json", "bert_model.ckpt", "--model_dir", "--vocab_file")
     data = "bert_model.ckpt.data-00000-of-00001"
     return dict.fromkeys(("vocab.txt", "bert_config.json", "bert_model.ckpt.index", data), both)
@@ -298,15 +301,10 @@ def _huggingface_folder(folder: pathlib.Path) -> dict[str, tuple[str, ...]]:
     """Makes the folder like one that transformers wrote, a classifier with its labels; gives its files as inputs."""
     for name in ("config.json", "model.safetensors"):
         shutil.copy(commands.TESTS / "golden" / "huggingface" / "classifier" / name, folder)
-    _write_vocabulary(folder, 60)
-    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "strip_accents": None}))
-    files = ("vocab.txt", "config.json", "model.safetensors", "tokenizer_config.json")
+    tokenizers.write(str(folder), commands.VOCABULARY.read_text().splitlines()[:60], True, 20, MAX_WORD_CHARACTERS)
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 16}')
+    files = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json")
     return dict.fromkeys(files, (*files, "--model_dir", "--vocab_file"))
-
-
-def _write_vocabulary(folder: pathlib.Path, size: int) -> None:
-    tokens = commands.VOCABULARY.read_text().splitlines()[:size]
-    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in tokens))
 
 
 def _words(folder: pathlib.Path) -> Target:

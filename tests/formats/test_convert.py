@@ -144,6 +144,30 @@ def test_refuses(google, tmp_path):
     assert "expected model.safetensors (Hugging Face), bert_model.ckpt.index (Google)" in outcome.error
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        ("config.json", {"id2label": True}, "'id2label' is true, expected an object or null"),
+        ("config.json", {"architectures": 2.5}, "'architectures' is 2.5, expected a list or null"),
+        (
+            "sentence_bert_config.json",
+            {"max_seq_length": "16"},
+            "'max_seq_length' is \"16\", expected a whole number or ",
+        ),
+        ("sentence_bert_config.json", {"max_seq_length": -1}, "'max_seq_length' is -1, expected at least 1"),
+    ],
+)
+def test_values_of_wrong_types_in_a_folder_of_huggingface(name, change, problem, tmp_path):
+    source = folders.copy("classifier", tmp_path)
+    folders.write_vocabulary(source, 60)
+    path = source / name
+    values = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**values, **change}))
+    error = convert(model_dir=source, to="sentence-transformers", output_dir=tmp_path / "target").error
+    assert error.startswith(f"{path}: {problem}")
+    assert not (tmp_path / "target").exists()
+
+
 def test_what_cannot_be_finished_leaves_nothing(google, tmp_path):
     data = google / "bert_model.ckpt.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:-1000])
