@@ -1,4 +1,4 @@
-"""What is attacked: every command on tiny models and data, and how each ends when nobody disturbs it."""
+"""What is attacked: targets, copies of them to spoil, and what a run came to."""
 
 import contextlib
 import dataclasses
