@@ -236,6 +236,7 @@ def test_a_damaged_index_is_refused(copied):
     [
         ({"fingerprint": {"layer": -1}}, "has no 'fingerprint.pooling', expected a text"),
         ({"fingerprint": {"pooling": "mena", "layer": -1}}, "'fingerprint.pooling' is 'mena', expected one of mean, "),
+        ({"fingerprint": {"pooling": "mean", "layer": 3}}, "`layer` is 3, expected -1 to -2 or 1 to 2"),
         ({"checksums": {"vectors": 1}}, "has no 'checksums.vectors.npy', expected a whole number"),
     ],
 )

@@ -72,7 +72,10 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
         assert stored.index is not None
         fingerprint = stored.index["fingerprint"]
         self.pooling = PoolingOptions(pooling=fingerprint["pooling"], layer=fingerprint["layer"])
-        check_layer(self.pooling, stored.config)
+        try:
+            check_layer(self.pooling, stored.config)
+        except InputError as error:
+            raise InputError(f"{index.path_of(stored.folder)}: {error}") from None
         length = checked_length(stored, max_seq_length)
         ours = stored.fingerprint(self.pooling.pooling, self.pooling.layer, length)
         index.check_fingerprint(stored.folder, fingerprint, ours)
