@@ -32,9 +32,9 @@ def convert(model: StoredModel, output_dir: str, to: str) -> None:
             logger.info("Left out, a sentence vector has no head: %s", ", ".join(heads))
     if f"bert/encoder/layer_{model.config.num_hidden_layers - 1}/output/dense/kernel" not in names:
         raise InputError(f"{model.weights}: lacks layer {model.config.num_hidden_layers}, the last that its config has")
-    logger.info("Reading %d variables of %s", len(names), model.weights)
-    values = checkpoint.read_values(model.weights, names)
     with files.new_folder(output_dir, "output_dir") as folder:
+        logger.info("Reading %d variables of %s", len(names), model.weights)
+        values = checkpoint.read_values(model.weights, names)
         if to == formats.GOOGLE:
             _write_google(folder, model, values)
         else:

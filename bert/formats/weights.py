@@ -83,7 +83,8 @@ def read_values(path: str, wanted: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def write(path: str, values: Mapping[str, np.ndarray]) -> None:
-    """Writes values given by Google's names under Hugging Face's, atomically."""
+    """Writes values given by Google's names under Hugging Face's, atomically. Raises OSError for a full disk."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     places = {name: names.to_huggingface(name) for name in values}
@@ -91,7 +92,10 @@ def write(path: str, values: Mapping[str, np.ndarray]) -> None:
     with files.replaced(path) as temporary:
         files.open_binary(temporary, "wb").close()
         mode = os.stat(temporary).st_mode
-        save_file(tensors, temporary, metadata={"format": "pt"})  # transformers reads no file without it
+        try:
+            save_file(tensors, temporary, metadata={"format": "pt"})  # transformers reads no file without it
+        except SafetensorError as error:
+            raise OSError(f"{path}: cannot be written: {error}") from error
         os.chmod(temporary, mode)  # what a new file may be read by; save_file lets only its owner read
 
 

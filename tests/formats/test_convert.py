@@ -1,6 +1,7 @@
 """`bert convert` as a user runs it: folders that go to another program and come back, and what it refuses."""
 
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -138,6 +139,7 @@ def test_refuses(google, tmp_path):
     assert convert(model_dir=google, output_dir=target, vocab_file=tmp_path / "words.txt").status == 0
     again = convert(model_dir=google, output_dir=target, vocab_file=tmp_path / "words.txt")
     assert again.error == f"--output_dir: {target} is not empty, expected a new folder"
+    assert "Reading" not in again.stderr  # of weights, which may be gigabytes
     (google / "bert_model.ckpt.index").unlink()
     outcome = convert(model_dir=google, output_dir=tmp_path / "other", vocab_file=tmp_path / "words.txt")
     assert "no model in" in outcome.error
@@ -166,6 +168,19 @@ def test_values_of_wrong_types_in_a_folder_of_huggingface(name, change, problem,
     error = convert(model_dir=source, to="sentence-transformers", output_dir=tmp_path / "target").error
     assert error.startswith(f"{path}: {problem}")
     assert not (tmp_path / "target").exists()
+
+
+def test_a_full_disk_is_told(google, tmp_path):
+    """A limit on the size of files stands for the full disk; both are an error of the write."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        outcome = convert(model_dir=google, output_dir=tmp_path / "target")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "model.safetensors: cannot be written: " in outcome.error
+    assert "File too large" in outcome.error
+    assert {path.name for path in tmp_path.iterdir()} == {google.name}
 
 
 def test_what_cannot_be_finished_leaves_nothing(google, tmp_path):
