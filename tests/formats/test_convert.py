@@ -170,6 +170,27 @@ def test_values_of_wrong_types_in_a_folder_of_huggingface(name, change, problem,
     assert not (tmp_path / "target").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            {"hidden_size": 10**9},
+            "'bert/embeddings/word_embeddings' is [100, 32], by the config it is [100, 1000000000]",
+        ),
+        (
+            {"intermediate_size": 65},
+            "'bert/encoder/layer_2/output/dense/kernel' is [64, 32], by the config it is [65, 32]",
+        ),
+        ({"num_hidden_layers": 4}, "lacks layer 4, the last that its config has"),
+    ],
+)
+def test_weights_of_other_sizes_than_the_config(google, change, problem, tmp_path):
+    path = google / "bert_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    error = convert(model_dir=google, output_dir=tmp_path / "target").error
+    assert error == f"{google / 'bert_model.ckpt'}: {problem}"
+
+
 def test_a_full_disk_is_told(google, tmp_path):
     """A limit on the size of files stands for the full disk; both are an error of the write."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
