@@ -141,12 +141,14 @@ def _parts(path: str) -> list[str]:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator:
-    """A safetensors file, open for reading. Raises InputError for a damaged one and for one on another machine."""
+    """A safetensors file, open for reading. Raises InputError for one that is damaged, no regular file, or on another
+    machine."""
     import ml_dtypes  # noqa: F401, it is where numpy has bfloat16 from
     from safetensors import SafetensorError, safe_open
 
     if files.is_remote(path):
         raise InputError(f"{path}: safetensors files are read from a local disk only; copy the folder there")
+    files.check_readable(path)  # a pipe would be waited for
     try:
         with safe_open(path, framework="numpy") as reader:
             yield reader

@@ -1,6 +1,7 @@
 """`bert convert` as a user runs it: folders that go to another program and come back, and what it refuses."""
 
 import json
+import os
 import resource
 
 import numpy as np
@@ -189,6 +190,19 @@ def test_weights_of_other_sizes_than_the_config(google, change, problem, tmp_pat
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     error = convert(model_dir=google, output_dir=tmp_path / "target").error
     assert error == f"{google / 'bert_model.ckpt'}: {problem}"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    source = folders.copy("classifier", tmp_path)
+    folders.write_vocabulary(source, 60)
+    (source / "model.safetensors").unlink()
+    os.mkfifo(source / "model.safetensors")
+    keeps_it_from_waiting = os.open(source / "model.safetensors", os.O_RDWR)
+    try:
+        error = convert(model_dir=source, to="google", output_dir=tmp_path / "target").error
+    finally:
+        os.close(keeps_it_from_waiting)
+    assert error == f"file: {source / 'model.safetensors'} is a pipe, expected a file"
 
 
 def test_a_full_disk_is_told(google, tmp_path):
