@@ -16,12 +16,14 @@ from bert.tokenization import MAX_WORD_CHARACTERS
 logger = logging.getLogger(__name__)
 
 GOOGLE_CONFIG = "bert_config.json"
+MASKED_LM_BIAS = "cls/predictions/output_bias"
 
 
 def convert(model: StoredModel, output_dir: str, to: str) -> None:
     """Writes the model as a new folder of the kind `to`, one of formats.KINDS, whole or not at all.
 
-    Raises InputError where the folder exists already, or the kind has no place for the model.
+    Raises InputError where the folder exists already, the weights do not fit the config, or the kind has no place for
+    the model.
     """
     model.config.check_is_bert(model.folder)
     names = list(model.shapes)
@@ -30,17 +32,36 @@ def convert(model: StoredModel, output_dir: str, to: str) -> None:
         names = [name for name in names if name.startswith("bert/")]
         if heads:
             logger.info("Left out, a sentence vector has no head: %s", ", ".join(heads))
-    if f"bert/encoder/layer_{model.config.num_hidden_layers - 1}/output/dense/kernel" not in names:
-        raise InputError(f"{model.weights}: lacks layer {model.config.num_hidden_layers}, the last that its config has")
-    logger.info("Reading %d variables of %s", len(names), model.weights)
-    values = checkpoint.read_values(model.weights, names)
+    check_shapes(model)
     with files.new_folder(output_dir, "output_dir") as folder:
+        logger.info("Reading %d variables of %s", len(names), model.weights)
+        values = checkpoint.read_values(model.weights, names)
         if to == formats.GOOGLE:
             _write_google(folder, model, values)
         else:
             _write_huggingface(folder, model, values)
         if to == formats.SENTENCE_TRANSFORMERS:
             huggingface.write_sentence_transformer(folder, model.config.hidden_size, model.max_seq_length)
+
+
+def check_shapes(model: StoredModel) -> None:
+    """Raises InputError where the weights are none of a BERT, or of one with other sizes than the config's."""
+    config, shapes = model.config, model.shapes
+    last = f"bert/encoder/layer_{config.num_hidden_layers - 1}/output/dense/kernel"
+    rows = {"word": config.vocab_size, "position": config.max_position_embeddings, "token_type": config.type_vocab_size}
+    expected: dict[str, tuple[int, ...]] = {
+        **{f"bert/embeddings/{name}_embeddings": (count, config.hidden_size) for name, count in rows.items()},
+        last: (config.intermediate_size, config.hidden_size),
+    }
+    if MASKED_LM_BIAS in shapes:
+        expected[MASKED_LM_BIAS] = (config.vocab_size,)
+    for name, shape in expected.items():
+        if name not in shapes and name == last:
+            raise InputError(f"{model.weights}: lacks layer {config.num_hidden_layers}, the last that its config has")
+        if name not in shapes:
+            raise InputError(f"{model.weights}: has no '{name}', expected the weights of a BERT")
+        if shapes[name] != shape:
+            raise InputError(f"{model.weights}: '{name}' is {list(shapes[name])}, by the config it is {list(shape)}")
 
 
 def _write_google(folder: str, model: StoredModel, values: Mapping[str, np.ndarray]) -> None:

@@ -285,6 +285,29 @@ def test_an_index_that_does_not_fit_together_is_refused(run, tmp_path, change, m
     assert str(refused.value).startswith(index.path_of(str(tmp_path)))
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"fingerprint": {"layer": -1}}, "has no 'fingerprint.pooling', expected a text"),
+        ({"fingerprint": {"pooling": "mena", "layer": -1}}, "'fingerprint.pooling' is 'mena', expected mean or max"),
+        ({"fingerprint": {"pooling": "mean", "layer": 3}}, "`layer` is 3, expected -1 to -2 or 1 to 2"),
+    ],
+)
+def test_values_of_wrong_types_in_an_index(copied, change, problem):
+    path = copied.output / "index" / "index.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError) as error:
+        bert.load(str(copied.output))
+    assert str(error.value).startswith(f"{path}: {problem}")
+
+
+def test_what_a_killed_run_left_of_a_former_index_goes(copied):
+    (copied.output / "index" / "vectors-0.npy").write_bytes(b"of an index before")
+    copied.done("--do_index")
+    names = {path.name for path in (copied.output / "index").iterdir()}
+    assert names == {"index.json", "vectors-2.npy", "questions-2.jsonl"}
+
+
 @pytest.mark.parametrize("kind", ["exact", "faiss"])
 def test_questions_are_added_and_removed_as_if_the_index_were_made_anew(copied, kind):
     if kind == "faiss":

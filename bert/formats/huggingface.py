@@ -14,16 +14,17 @@ _SEQUENCE_CLASSIFIER, _TOKEN_CLASSIFIER = "BertForSequenceClassification", "Bert
 _SENTENCE_FILE = "sentence_bert_config.json"
 _POOLING_FOLDER = "1_Pooling"
 _POOLING_MODES = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean", "pooling_mode_max_tokens": "max"}
+_LABELS_SCHEMA = {"architectures?": (list, None), "id2label?": (dict, None), "problem_type?": (str, None)}
 _NAMELESS = "LABEL_{}"  # what transformers calls the labels of a model that was not told theirs
 
 
 def read_labels(folder: str) -> dict | None:
     """What a labels.json would say of a classifier in the folder; None where there is none, or its labels are nameless.
 
-    Raises InputError, naming the file, where the labels lack an id.
+    Raises InputError, naming the file, for values of another type, and where the labels lack an id.
     """
     path = os.path.join(folder, CONFIG_FILE)
-    values = files.read_json(path) if files.exists(path) else {}
+    values = files.checked(files.read_json(path), _LABELS_SCHEMA, path) if files.exists(path) else {}
     kinds = values.get("architectures") or ()
     if _SEQUENCE_CLASSIFIER not in kinds and _TOKEN_CLASSIFIER not in kinds:
         return None
@@ -39,9 +40,14 @@ def read_labels(folder: str) -> dict | None:
 
 
 def read_max_seq_length(folder: str) -> int | None:
-    """The pieces that a sentence-transformers folder cuts a text to, None where it does not say."""
+    """The pieces that a sentence-transformers folder cuts a text to, None where it does not say. Raises InputError,
+    naming the file, for what is no number of pieces."""
     path = os.path.join(folder, _SENTENCE_FILE)
-    return files.read_json(path).get("max_seq_length") if files.exists(path) else None
+    values = files.checked(files.read_json(path), {"max_seq_length?": (int, None)}, path) if files.exists(path) else {}
+    length = values.get("max_seq_length")
+    if length is not None and length < 1:
+        raise InputError(f"{path}: 'max_seq_length' is {length}, expected at least 1")
+    return length
 
 
 def read_pooling(folder: str) -> str | None:

@@ -12,6 +12,7 @@ from bert.formats import TOKENIZER_FILE
 logger = logging.getLogger(__name__)
 
 CONFIG_FILE = "tokenizer_config.json"
+_ADDED_SCHEMA = {"added_tokens": [{"content": str, "id": int}]}
 _SPECIAL = {
     "unk_token": "[UNK]",
     "sep_token": "[SEP]",
@@ -28,7 +29,11 @@ def read_tokens(path: str) -> list[str]:
     if not isinstance(model, dict) or model.get("type") != "WordPiece" or not isinstance(model.get("vocab"), dict):
         raise InputError(f"{path}: the model is no WordPiece with a vocabulary, expected the tokenizer of a BERT")
     ids = dict(model["vocab"])
-    ids |= {token["content"]: token["id"] for token in content.get("added_tokens") or ()}
+    added = files.checked({"added_tokens": content.get("added_tokens") or []}, _ADDED_SCHEMA, path)["added_tokens"]
+    ids |= {token["content"]: token["id"] for token in added}
+    odd = next((token for token, index in ids.items() if type(index) is not int), None)
+    if odd is not None:
+        raise InputError(f"{path}: the id of {odd!r} is {ids[odd]!r}, expected a whole number")
     tokens = {index: token for token, index in ids.items()}
     missing = next((index for index in range(len(tokens)) if index not in tokens), None)
     if missing is not None:

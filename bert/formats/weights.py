@@ -83,7 +83,8 @@ def read_values(path: str, wanted: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def write(path: str, values: Mapping[str, np.ndarray]) -> None:
-    """Writes values given by Google's names under Hugging Face's, atomically."""
+    """Writes values given by Google's names under Hugging Face's, atomically. Raises OSError for a full disk."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     places = {name: names.to_huggingface(name) for name in values}
@@ -91,7 +92,10 @@ def write(path: str, values: Mapping[str, np.ndarray]) -> None:
     with files.replaced(path) as temporary:
         files.open_binary(temporary, "wb").close()
         mode = os.stat(temporary).st_mode
-        save_file(tensors, temporary, metadata={"format": "pt"})  # transformers reads no file without it
+        try:
+            save_file(tensors, temporary, metadata={"format": "pt"})  # transformers reads no file without it
+        except SafetensorError as error:
+            raise OSError(f"{path}: cannot be written: {error}") from error
         os.chmod(temporary, mode)  # what a new file may be read by; save_file lets only its owner read
 
 
@@ -137,12 +141,14 @@ def _parts(path: str) -> list[str]:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator:
-    """A safetensors file, open for reading. Raises InputError for a damaged one and for one on another machine."""
+    """A safetensors file, open for reading. Raises InputError for one that is damaged, no regular file, or on another
+    machine."""
     import ml_dtypes  # noqa: F401, it is where numpy has bfloat16 from
     from safetensors import SafetensorError, safe_open
 
     if files.is_remote(path):
         raise InputError(f"{path}: safetensors files are read from a local disk only; copy the folder there")
+    files.check_readable(path)  # a pipe would be waited for
     try:
         with safe_open(path, framework="numpy") as reader:
             yield reader

@@ -19,7 +19,7 @@ from bert.prediction import rows as row_reading
 from bert.prediction.base import Prediction, Predictor, checked_length
 from bert.prediction.classification import ClassPrediction
 from bert.prediction.reranking import Reranker, classifier
-from bert.prediction.vectors import pooled_vectors
+from bert.prediction.vectors import check_layer, pooled_vectors
 from bert.retrieval import index
 from bert.retrieval.ranking import Ranking, Search
 from bert.stored_model import StoredModel
@@ -72,6 +72,10 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
         assert stored.index is not None
         fingerprint = stored.index["fingerprint"]
         self.pooling = PoolingOptions(pooling=fingerprint["pooling"], layer=fingerprint["layer"])
+        try:
+            check_layer(self.pooling, stored.config)
+        except InputError as error:
+            raise InputError(f"{index.path_of(stored.folder)}: {error}") from None
         length = checked_length(stored, max_seq_length)
         ours = stored.fingerprint(self.pooling.pooling, self.pooling.layer, length)
         index.check_fingerprint(stored.folder, fingerprint, ours)

@@ -9,6 +9,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,7 @@ _SCHEMA = {
     "checksums": dict,
     "threshold?": (dict, None),
 }
+_NUMBERED = re.compile(r"(?:vectors|questions|graph)-(\d+)\.(?:npy|jsonl|faiss)")
 _THRESHOLD = {"threshold": float, "rerank_model": str, "rerank_candidates": int}
 _ROW = {"question": str, "answer_id": str, "answer?": str}  # of the table
 
@@ -165,9 +167,10 @@ def write(folder: str, index: Index) -> str:
         "threshold": index.threshold,
     }
     files.write_json(path, values)
-    old = [_part(folder, name, before["number"]) for name in before["checksums"]] if before else []
-    for former in filter(files.exists, old):
-        files.remove(former)
+    for name in files.listing(os.path.dirname(path)):  # those of a run too that was killed just here
+        found = _NUMBERED.fullmatch(name)
+        if found and int(found[1]) != number:
+            files.remove(os.path.join(os.path.dirname(path), name))
     return path
 
 

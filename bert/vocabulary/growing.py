@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from bert import checkpoint, conversion, files
-from bert.errors import InputError
 from bert.stored_model import GOOGLE_PREFIX, StoredModel
 from bert.training.run_folder import RUN_FILE, RunFolder
 from bert.vocabulary.adding import Addition
@@ -17,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 WORDS_FILE = "added_words.tsv"
 _WORD_EMBEDDINGS = "bert/embeddings/word_embeddings"
-_BY_ENTRY = (_WORD_EMBEDDINGS, "cls/predictions/output_bias")
+_BY_ENTRY = (_WORD_EMBEDDINGS, conversion.MASKED_LM_BIAS)
 # Where the run found its inputs. Another folder is made, which has a vocabulary and a config of its own.
 _PLACES = ("vocab_file", "bert_config_file", "output_dir", "init_checkpoint")
 
@@ -32,7 +31,7 @@ def grow(model: StoredModel, addition: Addition, folder: str) -> None:
     model.config.check_is_bert(model.folder)
     size = max(len(addition.vocabulary), model.config.vocab_size)
     names = list(checkpoint.read_shapes(model.weights))
-    _check_shapes(model)
+    conversion.check_shapes(model)
     logger.info("Reading %d variables of %s", len(names), model.weights)
     values = checkpoint.read_values(model.weights, names)
     for name in filter(_is_by_entry, names):
@@ -54,19 +53,6 @@ def with_rows(values: np.ndarray, pieces: Mapping[int, tuple[int, ...]], size: i
     for place, parts in pieces.items():
         grown[place] = values[list(parts)].mean(axis=0, dtype=np.float64)
     return grown
-
-
-def _check_shapes(model: StoredModel) -> None:
-    vocab_size, hidden_size = model.config.vocab_size, model.config.hidden_size
-    for name, expected in zip(_BY_ENTRY, ((vocab_size, hidden_size), (vocab_size,)), strict=True):
-        found = model.shapes.get(name)
-        if found is None and name == _WORD_EMBEDDINGS:
-            raise InputError(f"{model.weights}: has no '{name}', expected the weights of a BERT")
-        if found not in (None, expected):
-            raise InputError(f"{model.weights}: '{name}' is {list(found)}, by the config it is {list(expected)}")
-    last = f"bert/encoder/layer_{model.config.num_hidden_layers - 1}/output/dense/kernel"
-    if last not in model.shapes:
-        raise InputError(f"{model.weights}: lacks layer {model.config.num_hidden_layers}, the last that its config has")
 
 
 def _is_by_entry(name: str) -> bool:

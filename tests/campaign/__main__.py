@@ -7,10 +7,11 @@ import shlex
 import sys
 import tempfile
 
-from tests.campaign import attacks, base, runner
+from tests.campaign import attacks, runner
+from tests.campaign.targets import MAKERS
 from tests.campaign.verdicts import Verdict
 
-ALL_TARGETS = ",".join(base.MAKERS)
+ALL_TARGETS = ",".join(MAKERS)
 
 
 def parsed() -> argparse.Namespace:

@@ -5,6 +5,7 @@ the start of the interpreter, such as the locale, needs a process of its own: `s
 """
 
 import contextlib
+import ctypes
 import importlib
 import os
 import pathlib
@@ -23,7 +24,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 PRELOADED = (
     *(f"bert.commands.{name}" for name in ("run_pretraining", "run_classifier", "run_squad", "run_tagger")),
     *(f"bert.commands.{name}" for name in ("create_pretraining_data", "build_vocabulary", "add_words", "predict")),
-    "bert.commands.extract_features",
+    *(f"bert.commands.{name}" for name in ("extract_features", "run_retrieval", "convert", "export_model")),
+    "bert.answering.work",
+    "bert.conversion",
+    "bert.exporting",
     "bert.features.extract",
     "bert.finetuning.classification",
     "bert.finetuning.fine_tune",
@@ -74,11 +78,21 @@ class Ended(NamedTuple):
 class Child:
     """A command under way, in a session and process group of its own."""
 
-    def __init__(self, script: str, arguments: Sequence[str], folder: pathlib.Path, file_limit: int | None = None):
-        """`file_limit`: the most bytes any file may have; None for no limit."""
+    def __init__(
+        self,
+        script: str,
+        arguments: Sequence[str],
+        folder: pathlib.Path,
+        file_limit: int | None = None,
+        obeys_permissions: bool = False,
+    ):
+        """`file_limit`: the most bytes any file may have; None for no limit. `obeys_permissions`: those of files and
+        folders hold for it as for anybody, also where it is root's."""
         self.command = f"cd {shlex.quote(str(folder))} && " + shlex.join(["python", *program(script, ""), *arguments])
         if file_limit is not None:
             self.command = f"(ulimit of {file_limit} bytes a file) {self.command}"
+        if obeys_permissions:
+            self.command = f"(permissions hold) {self.command}"
         self._pipes = [os.pipe(), os.pipe()]
         self._output = [b"", b""]
         self._status: int | None = None
@@ -86,7 +100,8 @@ class Child:
         signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_SIGNALS)  # until the command is the one to answer them
         self.pid = os.fork()
         if not self.pid:
-            _become(script, arguments, folder, file_limit, [writer for _, writer in self._pipes])
+            streams = [writer for _, writer in self._pipes]
+            _become(script, arguments, folder, file_limit, obeys_permissions, streams)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_SIGNALS)
         for reader, writer in self._pipes:
             os.close(writer)
@@ -151,7 +166,14 @@ class Child:
                     self._output[number] += part
 
 
-def _become(script: str, arguments: Sequence[str], folder: pathlib.Path, file_limit: int | None, streams: list[int]):
+def _become(
+    script: str,
+    arguments: Sequence[str],
+    folder: pathlib.Path,
+    file_limit: int | None,
+    obeys_permissions: bool,
+    streams: list[int],
+):
     """What the child does: becomes the command, and never returns."""
     status = 1
     try:
@@ -169,6 +191,8 @@ def _become(script: str, arguments: Sequence[str], folder: pathlib.Path, file_li
 
         if file_limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+        if obeys_permissions and os.geteuid() == 0:
+            _give_up_privileges()
         for number in _HELD_SIGNALS:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         try:
@@ -183,6 +207,27 @@ def _become(script: str, arguments: Sequence[str], folder: pathlib.Path, file_li
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         os._exit(status)
+
+
+def can_obey_permissions() -> bool:
+    """Whether a command can be run for which the permissions of files hold."""
+    return os.geteuid() != 0 or sys.platform == "linux"
+
+
+def _give_up_privileges() -> None:
+    """Takes from this process of root's, and all that it starts, what lets it pass by permissions (capabilities(7));
+    what belongs to root stays its own."""
+    passing_by = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    system = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then the same of capabilities from 32 on
+    results = [system.prctl(24, capability, 0, 0, 0) for capability in passing_by]  # PR_CAPBSET_DROP
+    results.append(system.capget(header, sets))
+    for place in range(3):
+        sets[place] &= ~sum(1 << capability for capability in passing_by)
+    results.append(system.capset(header, sets))
+    if any(results):
+        raise OSError(ctypes.get_errno(), "cannot give up root's privileges")
 
 
 def run(script: str, arguments: Sequence[str], folder: pathlib.Path, seconds: float, **options) -> Ended:

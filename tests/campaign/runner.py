@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from tests.campaign import attacks, base, children
+from tests.campaign.targets import set_up
 from tests.campaign.verdicts import Verdict
 
 LANES = 2  # attempts at the same time
@@ -50,7 +51,7 @@ class Campaign:
         self._pool = concurrent.futures.ProcessPoolExecutor(
             LANES, multiprocessing.get_context("spawn"), initializer=children.preload
         )
-        list(self._pool.map(base.set_up, [self.folder] * len(self.targets), self.targets))
+        list(self._pool.map(set_up, [self.folder] * len(self.targets), self.targets))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,6 +1,8 @@
 """`bert convert` as a user runs it: folders that go to another program and come back, and what it refuses."""
 
 import json
+import os
+import resource
 
 import numpy as np
 import pytest
@@ -138,10 +140,82 @@ def test_refuses(google, tmp_path):
     assert convert(model_dir=google, output_dir=target, vocab_file=tmp_path / "words.txt").status == 0
     again = convert(model_dir=google, output_dir=target, vocab_file=tmp_path / "words.txt")
     assert again.error == f"--output_dir: {target} is not empty, expected a new folder"
+    assert "Reading" not in again.stderr  # of weights, which may be gigabytes
     (google / "bert_model.ckpt.index").unlink()
     outcome = convert(model_dir=google, output_dir=tmp_path / "other", vocab_file=tmp_path / "words.txt")
     assert "no model in" in outcome.error
     assert "expected model.safetensors (Hugging Face), bert_model.ckpt.index (Google)" in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        ("config.json", {"id2label": True}, "'id2label' is true, expected an object or null"),
+        ("config.json", {"architectures": 2.5}, "'architectures' is 2.5, expected a list or null"),
+        (
+            "sentence_bert_config.json",
+            {"max_seq_length": "16"},
+            "'max_seq_length' is \"16\", expected a whole number or ",
+        ),
+        ("sentence_bert_config.json", {"max_seq_length": -1}, "'max_seq_length' is -1, expected at least 1"),
+    ],
+)
+def test_values_of_wrong_types_in_a_folder_of_huggingface(name, change, problem, tmp_path):
+    source = folders.copy("classifier", tmp_path)
+    folders.write_vocabulary(source, 60)
+    path = source / name
+    values = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**values, **change}))
+    error = convert(model_dir=source, to="sentence-transformers", output_dir=tmp_path / "target").error
+    assert error.startswith(f"{path}: {problem}")
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            {"hidden_size": 10**9},
+            "'bert/embeddings/word_embeddings' is [100, 32], by the config it is [100, 1000000000]",
+        ),
+        (
+            {"intermediate_size": 65},
+            "'bert/encoder/layer_2/output/dense/kernel' is [64, 32], by the config it is [65, 32]",
+        ),
+        ({"num_hidden_layers": 4}, "lacks layer 4, the last that its config has"),
+    ],
+)
+def test_weights_of_other_sizes_than_the_config(google, change, problem, tmp_path):
+    path = google / "bert_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    error = convert(model_dir=google, output_dir=tmp_path / "target").error
+    assert error == f"{google / 'bert_model.ckpt'}: {problem}"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    source = folders.copy("classifier", tmp_path)
+    folders.write_vocabulary(source, 60)
+    (source / "model.safetensors").unlink()
+    os.mkfifo(source / "model.safetensors")
+    keeps_it_from_waiting = os.open(source / "model.safetensors", os.O_RDWR)
+    try:
+        error = convert(model_dir=source, to="google", output_dir=tmp_path / "target").error
+    finally:
+        os.close(keeps_it_from_waiting)
+    assert error == f"file: {source / 'model.safetensors'} is a pipe, expected a file"
+
+
+def test_a_full_disk_is_told(google, tmp_path):
+    """A limit on the size of files stands for the full disk; both are an error of the write."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        outcome = convert(model_dir=google, output_dir=tmp_path / "target")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "model.safetensors: cannot be written: " in outcome.error
+    assert "File too large" in outcome.error
+    assert {path.name for path in tmp_path.iterdir()} == {google.name}
 
 
 def test_what_cannot_be_finished_leaves_nothing(google, tmp_path):

@@ -60,6 +60,22 @@ def test_a_tokenizer_that_is_no_wordpiece(vocabulary, tmp_path):
         Vocabulary.from_file(str(path))
 
 
+@pytest.mark.parametrize(
+    ("added", "ids", "problem"),
+    [
+        (True, {}, "'added_tokens' is true, expected a list"),
+        ([{"content": "[CLS]"}], {}, r"has no 'added_tokens\[0\].id', expected a whole number"),
+        (None, {"[CLS]": [2]}, r"the id of '\[CLS\]' is \[2\], expected a whole number"),
+    ],
+)
+def test_values_of_wrong_types_in_a_tokenizer(added, ids, problem, tmp_path):
+    model = {"type": "WordPiece", "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, **ids}}
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps({"model": model, "added_tokens": added}))
+    with pytest.raises(InputError, match=r"tokenizer\.json: " + problem):
+        tokenizers.read_tokens(str(path))
+
+
 def test_the_casing_of_a_folder(tmp_path, vocabulary, caplog):
     assert tokenizers.read_lower_case(str(tmp_path)) is None
     tokenizers.write(str(tmp_path), vocabulary.tokens, False, 128, MAX_WORD_CHARACTERS)

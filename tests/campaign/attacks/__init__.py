@@ -7,11 +7,13 @@ from tests.campaign.attacks.full_disk import FullDisk
 from tests.campaign.attacks.hostile import Hostile
 from tests.campaign.attacks.interruptions import Interruption
 from tests.campaign.attacks.names import Names, Seeds, Streams
+from tests.campaign.attacks.permissions import ReadOnly
 from tests.campaign.attacks.requests import Requests
 
 ALL: tuple[type[Attack], ...] = (
     Interruption,
     FullDisk,
+    ReadOnly,
     InputCorruption,
     StateCorruption,
     Hostile,

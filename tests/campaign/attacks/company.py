@@ -33,13 +33,14 @@ class TwoRuns(Attack):
             began = first.wait_until(_has_begun(folder), SECONDS) and first.run_for(delay)
             second = target.start(folder)
             met = first.wait_until(lambda: not second.is_running(), SECONDS)
-            # A first run that ends while the second still reads its input is not met by it.
+            # A first run that ends while the second still reads its input is not met by it; what it made may be.
             missed = not met and time.monotonic() - second.started < _UNTIL_THE_LOCK * target.seconds
             ended = [first.end(SECONDS), second.end(SECONDS)]
             faults = [f"the first: {fault}" for fault in verdicts.faults(ended[0], (0,))]
             faults += [f"the first: {fault}" for fault in end_faults(target, folder)]
             if began and not (missed and ended[1].status == 0):
-                told = verdicts.faults(ended[1], (1,), (f"process {first.pid}",))
+                met_with = (f"process {first.pid}", *(("is not empty",) if missed and target.makes_folder else ()))
+                told = verdicts.faults(ended[1], (1,), met_with)
                 faults += [f"the second: {fault}" for fault in told]
         return self.verdict(
             f"{target.name}: a second run {delay:.2f} s after the first one's first file", faults, ended

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 
 from bert.records.frames import frame
-from tests.campaign import verdicts
+from tests.campaign import children, verdicts
 from tests.campaign.attacks.attack import Attack
 from tests.campaign.base import OUTPUT, Target
 
@@ -112,11 +112,11 @@ class Hostile(Attack):
         name = generator.choice(sorted(target.inputs))
         means = _means_for(name)
         how = generator.choice(sorted(means))
-        if how == "unreadable" and os.geteuid() == 0:
+        if how == "unreadable" and not children.can_obey_permissions():
             return self.skipped("root may read everything")
         with self.base.copy(target) as folder:
             means[how](folder / name)
-            ended = target.run(folder)
+            ended = target.run(folder, obeys_permissions=how == "unreadable")
             # A table or a text may be made of anything; a text of words without an end is told, or read.
             harmless = how in ("giant line", "zeros", "deep", "deep objects", "digits") and not name.endswith("json")
             faults = verdicts.faults(ended, (0, 1) if harmless else (1,), (name, *target.inputs[name]))

@@ -24,13 +24,11 @@ NAMES = (
     "a$b",
     "per%cent",
 )
-_OUTPUT_FLAGS = ("output_dir", "output_file")
 
 
 def _output(target: Target) -> tuple[str, str]:
     """The flag that says where the output goes, and its value."""
-    flag = next(flag for flag in _OUTPUT_FLAGS if flag in target.flags)
-    return flag, str(target.flags[flag])
+    return target.output_flag, str(target.flags[target.output_flag])
 
 
 class Names(Attack):
