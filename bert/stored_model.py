@@ -147,7 +147,8 @@ def read(folder: str, vocab_file: str | None = None) -> StoredModel:
     run = RunFolder(folder).content()
     settings = run.get("settings", {})
     config = BertConfig.from_dict(run["config"]) if "config" in run else BertConfig.from_json_file(folder)
-    vocabulary, vocab_path = _read_vocabulary(folder, vocab_file or settings.get("vocab_file") or folder, config, run)
+    named = vocab_file or _vocabulary_of(folder, settings)
+    vocabulary, vocab_path = _read_vocabulary(folder, named, config, run)
     lower_case = settings.get("do_lower_case", tokenizers.read_lower_case(os.path.dirname(vocab_path)))
     if lower_case is None:
         lower_case = tokenizers.is_lower_cased(vocabulary.tokens)
@@ -190,6 +191,12 @@ def _read_onnx(folder: str, vocab_file: str | None) -> StoredModel:
         labels_file.read(folder),
         settings=settings,
     )
+
+
+def _vocabulary_of(folder: str, settings: Mapping[str, Any]) -> str:
+    """Where the vocabulary of a folder is: there, and of runs of older versions where they found it."""
+    own = formats.vocab_file(folder)
+    return own if files.exists(own) else settings.get("vocab_file") or folder
 
 
 def _read_vocabulary(folder: str, named: str, config: BertConfig, run: Mapping[str, Any]) -> tuple[Vocabulary, str]:

@@ -26,6 +26,7 @@ from bert.measures import Measure, Report
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from bert.tokenization import Tokenizer, Vocabulary
 from bert.training.loop import Plan, Trainer
+from bert.training.model_files import ModelFiles
 from bert.training.outputs import Outputs
 from bert.training.run_folder import RunFolder
 from bert.training.selection import Selection
@@ -107,6 +108,7 @@ def opened(
     identity: Mapping[str, object],
     schedule: Schedule | None,
     start: Callable[[keras.layers.Layer], None] | None = None,
+    model_files: ModelFiles | None = None,
 ) -> Iterator[Trainer]:
     """Opens the output folder and brings the model to where the run stands: resumed, warm-started or new.
 
@@ -114,12 +116,15 @@ def opened(
 
     `identity` says whose run it is (command, task, sizes, labels...); a folder of another run is refused. With a
     `schedule` the trainer can train. `start` gives the encoder of a model that begins random what it takes from
-    elsewhere. Raises InputError for a missing checkpoint, and for one that does not fit.
+    elsewhere. `model_files` come to lie beside the checkpoints, where this run makes some. Raises InputError for a
+    missing checkpoint, and for one that does not fit.
     """
     files.check_folder(settings.output_dir, "output_dir")
     init_checkpoint = checkpoint.resolve(settings.init_checkpoint) if settings.init_checkpoint else None
     folder = RunFolder(settings.output_dir, distribution.is_chief(strategy))
     folder.check_owner(identity)
+    if model_files:
+        model_files.check(folder.path)
     check_batches(settings, strategy)
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope(), precision(settings.mixed_precision):
@@ -143,6 +148,8 @@ def opened(
             f"nothing to evaluate: no checkpoint in `output_dir`={settings.output_dir}, and no `init_checkpoint`"
         )
     with folder.claimed(identity, settings):
+        if model_files:
+            model_files.write(folder.own_path)
         parameters = sum(int(np.prod(variable.shape)) for variable in model.weights)
         logger.info("Model: %s parameters. Devices: %s.", f"{parameters:,}", distribution.describe(strategy))
         yield trainer
