@@ -35,6 +35,8 @@ def run_once(settings: RetrievalSettings) -> trials.Values:
         training = dataclasses.replace(settings, do_eval=on_the_way, do_predict=False, eval_every_steps=every)
         fine_tune(training, functools.partial(Retrieval, settings, indexing.hard_negatives_encoder(settings)))
     else:
+        if not settings.do_index:
+            indexing.check(settings)
         place_model(settings, settings)
     if settings.do_index:
         indexing.make(settings)

@@ -28,7 +28,7 @@ class Settings(RetrievalSettings):
         if missing and self.retriever != "bm25":
             raise InputError(f"{', '.join(missing)} must be given, but for --retriever=bm25")
         self._check_files()
-        check_positive(self, "top_k", "rerank_candidates")
+        check_positive(self, *(name for name in ("top_k", "rerank_candidates") if name in self.given))
         if self.num_trials > 1 and (not self.do_index or self.changes_index):
             raise InputError(
                 f"--num_trials={self.num_trials} needs --do_index=true, and no --add_file, --remove_file or "

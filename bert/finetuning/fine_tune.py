@@ -59,7 +59,7 @@ def fine_tune_once(
     beside = ModelFiles(config, tokenizer.vocabulary) if settings.do_train else None
     with run.opened(settings, strategy, task.build_model, identity, schedule, start, beside) as trainer:
         labels = task.labels()
-        if labels is not None and (settings.do_train or not trainer.folder.has_labels):
+        if labels is not None and (run.will_train(trainer, schedule) or not trainer.folder.has_labels):
             trainer.folder.write_labels({**labels, "max_seq_length": settings.max_seq_length, **read_as})
         sets = {split: write_records(trainer, task, split) for split in settings.splits}
         evaluation = dev_evaluation(task, sets["dev"]) if settings.do_eval else None

@@ -62,8 +62,7 @@ def _name(seed: int) -> str:
 def _check_folder(trial: FineTuningFlags) -> None:
     """Raises InputError for a trial that was begun with other settings: a mean over both would be of nothing."""
     folder = RunFolder(trial.output_dir)
-    was_training = folder.content().get("settings", {}).get("do_train")  # or the model was asked alone, as it may be
-    if not was_training or not folder.checkpoints.latest():
+    if not folder.trained_with() or not folder.checkpoints.latest():
         return
     free = _MAY_CHANGE if trial.eval_every_steps else _MAY_CHANGE | {"best_metric"}
     for name, (before, now) in folder.changes(trial).items():

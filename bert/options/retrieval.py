@@ -1,6 +1,7 @@
 """What a retrieval of answers is about: the files, how the encoder learns, how is searched and judged."""
 
 import dataclasses
+from typing import Any
 
 from bert.options import option
 from bert.options.pooling import PoolingOptions
@@ -84,8 +85,32 @@ class AnsweringOptions(RerankOptions):
     intent_model: str = option("", "Folder of a classifier of single texts, whose answer is told beside.")
 
 
+def _to_change(name: str) -> Any:
+    """A field that is None where it is not given."""
+    field = AnsweringOptions.__dataclass_fields__[name]
+    shown = f" (at first {field.default})" if field.default else ""
+    return option(None, f"{field.metadata['help']} Not given: as the index says{shown}.")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RetrievalOptions(KnowledgeOptions, TwoTowerOptions, AnsweringOptions):
+class AnsweringChanges:
+    """What is to be another than in the index; it is stored there by whatever makes, changes or evaluates the index."""
+
+    rerank_model: str | None = _to_change("rerank_model")
+    rerank_candidates: int | None = _to_change("rerank_candidates")
+    rerank_label: str | None = _to_change("rerank_label")
+    top_k: int | None = _to_change("top_k")
+    intent_model: str | None = _to_change("intent_model")
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was given of the options of `AnsweringOptions`."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(AnsweringOptions)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RetrievalOptions(KnowledgeOptions, TwoTowerOptions, AnsweringChanges):
     """All of it."""
 
     do_index: bool = option(False, "Encode the knowledge base and write the index.")

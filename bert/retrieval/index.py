@@ -23,11 +23,18 @@ from bert.retrieval.search import Exact, Faiss, Retriever
 FOLDER = "index"
 _CONTENT = "index.json"
 _SCHEMA = {
-    "fingerprint": dict,
+    "fingerprint": {"pooling": str, "layer": int, "max_seq_length": int},
     "kind": str,
     "number": int,
     "checksums": dict,
     "threshold?": (dict, None),
+    "answering?": {
+        "top_k": int,
+        "intent_model": str,
+        "rerank_model": str,
+        "rerank_candidates": int,
+        "rerank_label": str,
+    },
 }
 _THRESHOLD = {"threshold": float, "rerank_model": str, "rerank_candidates": int}
 
@@ -42,6 +49,7 @@ class Index:
       graph: that of faiss, uint8, or None.
       threshold: what `calibration.Point` has of the threshold of I don't know, and the `rerank_model` and
         `rerank_candidates` that its scores are of; None where none was chosen.
+      answering: the `AnsweringOptions` of whoever asks for no others, by name; empty in an index of an older version.
     """
 
     base: KnowledgeBase
@@ -50,6 +58,7 @@ class Index:
     kind: str = "exact"
     graph: np.ndarray | None = None
     threshold: Mapping[str, Any] | None = None
+    answering: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def retriever(self) -> Retriever:
         """What searches it."""
@@ -120,7 +129,8 @@ def read(folder: str) -> Index:
     except (KeyError, ValueError, TypeError):
         raise InputError(f"{path_of(folder)}: damaged; make the index anew with `do_index`") from None
     graph = np.frombuffer(contents["graph.faiss"], np.uint8) if "graph.faiss" in contents else None
-    return Index(base, vectors, content["fingerprint"], content["kind"], graph, content.get("threshold"))
+    told = content.get("threshold"), content.get("answering", {})
+    return Index(base, vectors, content["fingerprint"], content["kind"], graph, *told)
 
 
 def write(folder: str, index: Index) -> str:
@@ -144,6 +154,7 @@ def write(folder: str, index: Index) -> str:
         "number": number,
         "checksums": {name: zlib.crc32(content) for name, content in contents.items()},
         "threshold": index.threshold,
+        **({"answering": dict(index.answering)} if index.answering else {}),
     }
     files.write_json(path, values)
     old = [_part(folder, name, before["number"]) for name in before["checksums"]] if before else []
@@ -152,10 +163,10 @@ def write(folder: str, index: Index) -> str:
     return path
 
 
-def write_threshold(folder: str, threshold: Mapping[str, Any]) -> None:
-    """Stores what was chosen on the dev set with the index that it was chosen for."""
-    content = require_content(folder)
-    files.write_json(path_of(folder), {**content, "threshold": dict(threshold)})
+def write_threshold(folder: str, threshold: Mapping[str, Any], answering: Mapping[str, Any] | None = None) -> None:
+    """Stores what was chosen on the dev set with the index that it was chosen for, and how that was asked."""
+    told = {"threshold": dict(threshold), **({"answering": dict(answering)} if answering else {})}
+    files.write_json(path_of(folder), {**require_content(folder), **told})
 
 
 def _part(folder: str, name: str, number: int) -> str:

@@ -147,12 +147,17 @@ def opened(
         raise InputError(
             f"nothing to evaluate: no checkpoint in `output_dir`={settings.output_dir}, and no `init_checkpoint`"
         )
-    with folder.claimed(identity, settings):
+    with folder.claimed(identity, settings, will_train(trainer, schedule)):
         if model_files:
             model_files.write(folder.own_path)
         parameters = sum(int(np.prod(variable.shape)) for variable in model.weights)
         logger.info("Model: %s parameters. Devices: %s.", f"{parameters:,}", distribution.describe(strategy))
         yield trainer
+
+
+def will_train(trainer: Trainer, schedule: Schedule | None) -> bool:
+    """Whether there are steps of the schedule left."""
+    return schedule is not None and trainer.step < schedule.total_steps
 
 
 def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
@@ -280,7 +285,7 @@ def train(
     selection = _selection(trainer, settings, evaluation) if evaluation and every else None
     plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
     values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
-    if trainer.step >= schedule.total_steps:
+    if not will_train(trainer, schedule):
         logger.info(
             "%s is at step %d of %d: this run has finished, nothing to train. To train further, ask for more steps; "
             "to train anew, choose another `output_dir`.",
