@@ -92,3 +92,25 @@ def test_files_of_another_model_are_not_replaced(tmp_path, name, change, message
     (output / name).write_text(own[name])
     trained.classifier(tmp_path, ["old", "new"], [("a", "")])
     assert (output / name).read_text() == own[name]
+
+
+def test_a_command_that_asks_does_not_change_the_model(tmp_path):
+    """Its length is that of the training, whatever it is asked with; labels.json tells it where run.json is gone."""
+    output = trained.classifier(tmp_path, ["old", "new"], [("a", "")])
+    flags = {"task_name": "table", "data_dir": tmp_path, "vocab_file": commands.VOCABULARY, "output_dir": output}
+    flags |= {"bert_config_file": tmp_path / "bert_config.json", "do_predict": True, "max_seq_length": 8}
+    labels = (output / "labels.json").read_bytes()
+    for do_train in (False, True):  # a run that has finished trains nothing
+        outcome = commands.run("run_classifier", **flags, do_train=do_train, train_batch_size=24, num_train_epochs=1)
+        assert outcome.status == 0, outcome.stderr
+        assert "--max_seq_length was 32, now it is 8." in outcome.stderr
+        assert bert.load(str(output)).max_seq_length == trained.LENGTH
+        assert (output / "labels.json").read_bytes() == labels
+    told = json.loads((output / "run.json").read_text())
+    assert (told["settings"]["max_seq_length"], told["trained_with"]["max_seq_length"]) == (8, trained.LENGTH)
+    # As an older version left it, and as it is published.
+    del told["trained_with"]
+    (output / "run.json").write_text(json.dumps({**told, "settings": {**told["settings"], "do_train": False}}))
+    assert bert.load(str(output)).max_seq_length == trained.LENGTH
+    (output / "run.json").unlink()
+    assert bert.load(str(output)).max_seq_length == trained.LENGTH

@@ -37,7 +37,7 @@ def repeat(settings: AnyFlags, run: Callable[[AnyFlags], Values], is_chief: bool
         raise InputError(f"`output_dir`={settings.output_dir} holds a run, expected a folder for trials alone")
     trials = [settings_of(settings, seed) for seed in range(1, settings.num_trials + 1)]
     for trial in trials:
-        _check_folder(trial)
+        check_folder(trial)
     found = []
     for trial in trials:
         logger.info("***** Trial %d of %d: %s *****", trial.seed, settings.num_trials, trial.output_dir)
@@ -57,7 +57,7 @@ def _name(seed: int) -> str:
     return f"trial-{seed}"
 
 
-def _check_folder(trial: FineTuningFlags) -> None:
+def check_folder(trial: FineTuningFlags) -> None:
     """Raises InputError for a trial that was begun with other settings: a mean over both would be of nothing."""
     folder = RunFolder(trial.output_dir)
     if not folder.trained_with() or not folder.checkpoints.latest():
