@@ -12,10 +12,10 @@ from bert.formats import configs, huggingface
 from bert.stored_model import StoredModel
 from bert.tasks import labels_file
 from bert.tokenization import MAX_WORD_CHARACTERS
+from bert.training.model_files import ModelFiles
 
 logger = logging.getLogger(__name__)
 
-GOOGLE_CONFIG = "bert_config.json"
 MASKED_LM_BIAS = "cls/predictions/output_bias"
 
 
@@ -76,8 +76,7 @@ def _write_google(folder: str, model: StoredModel, values: Mapping[str, np.ndarr
 
 def write_beside_weights(folder: str, model: StoredModel) -> None:
     """Writes what lies beside Google's weights: config, vocabulary, and the labels where there are any."""
-    files.write_text(os.path.join(folder, GOOGLE_CONFIG), model.config.to_json())
-    files.write_text(os.path.join(folder, formats.VOCAB_FILE), "".join(f"{t}\n" for t in model.vocabulary.tokens))
+    ModelFiles(model.config, model.vocabulary).write(folder)
     if model.labels:
         labels_file.write(folder, model.labels)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bert.errors import InputError
 from bert.formats import tokenizers
-from bert.options import option, required
+from bert.options import BEST, NOTHING, option, required
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,10 +14,14 @@ class TPUFlags:
     """The original's flags for Cloud TPUs."""
 
     use_tpu: bool = option(False, "Train on a TPU through tf.distribute; it is an error if there is none.")
-    tpu_name: str | None = option(None, "Name or grpc:// address of the Cloud TPU.")
-    tpu_zone: str | None = option(None, "Zone of the Cloud TPU; found from the machine's metadata if not given.")
-    gcp_project: str | None = option(None, "Project of the Cloud TPU; found from the machine's metadata if not given.")
-    master: str | None = option(None, "Address of the TPU's TensorFlow server, instead of --tpu_name.")
+    tpu_name: str | None = option(None, "Name or grpc:// address of the Cloud TPU.", decides=NOTHING)
+    tpu_zone: str | None = option(
+        None, "Zone of the Cloud TPU; found from the machine's metadata if not given.", decides=NOTHING
+    )
+    gcp_project: str | None = option(
+        None, "Project of the Cloud TPU; found from the machine's metadata if not given.", decides=NOTHING
+    )
+    master: str | None = option(None, "Address of the TPU's TensorFlow server, instead of --tpu_name.", decides=NOTHING)
     num_tpu_cores: int = option(
         8, "Number of TPU cores expected; another number found is an error. Only with --use_tpu."
     )
@@ -30,7 +34,9 @@ class TrainingFlags(TPUFlags):
     bert_config_file: str = required(
         "JSON file with the sizes of the model: Google's bert_config.json or Hugging Face's config.json."
     )
-    output_dir: str = required("Folder for checkpoints and results; the same command goes on from what it finds there.")
+    output_dir: str = required(
+        "Folder for checkpoints and results; the same command goes on from what it finds there.", decides=NOTHING
+    )
     init_checkpoint: str | None = option(
         None, "Checkpoint to start from: bert_model.ckpt of a Google download, or a Hugging Face folder."
     )
@@ -38,14 +44,16 @@ class TrainingFlags(TPUFlags):
         False, "Start although --init_checkpoint lacks a part of the encoder, which then starts random."
     )
     max_seq_length: int = option(128, "Most WordPieces of an input, [CLS] and [SEP] included.")
-    do_train: bool = option(False, "Train.")
+    do_train: bool = option(False, "Train.", decides=NOTHING)
     train_batch_size: int = option(32, "Examples in one training step, over all devices.")
     learning_rate: float = option(5e-5, "Peak learning rate of the Adam optimizer, reached after warmup.")
     adam_bias_correction: bool = option(
         False, "Correct the bias of Adam's moments, as other AdamWs do and Google's does not."
     )
-    save_checkpoints_steps: int = option(1000, "Steps from one checkpoint to the next.")
-    iterations_per_loop: int = option(1000, "At most this many steps run on the device before the program looks up.")
+    save_checkpoints_steps: int = option(1000, "Steps from one checkpoint to the next.", decides=NOTHING)
+    iterations_per_loop: int = option(
+        1000, "At most this many steps run on the device before the program looks up.", decides=NOTHING
+    )
     seed: int = option(12345, "Fixes initialisation, shuffling and dropout: same seed, same run.")
     length_grouping: bool = option(True, "Let rows of like length share a batch, so that little padding is computed.")
     gradient_accumulation_steps: int = option(1, "Micro-batches a batch is cut into, to need less memory.")
@@ -79,10 +87,12 @@ class TrainingFlags(TPUFlags):
 class EvaluationFlags(TrainingFlags):
     """What every command shares that trains and evaluates on batches of examples."""
 
-    do_eval: bool = option(False, "Evaluate, each example once.")
-    eval_batch_size: int = option(8, "Examples in one evaluation batch.")
+    do_eval: bool = option(False, "Evaluate, each example once.", decides=NOTHING)
+    eval_batch_size: int = option(8, "Examples in one evaluation batch.", decides=NOTHING)
     eval_every_steps: int = option(0, "Evaluate after every so many training steps too; 0: only at the end.")
-    best_metric: str = option("loss", "What the best checkpoint is chosen by; it is kept in the folder best.")
+    best_metric: str = option(
+        "loss", "What the best checkpoint is chosen by; it is kept in the folder best.", decides=BEST
+    )
     early_stopping_patience: int = option(0, "Stop after so many evaluations without a better one; 0: never.")
 
     def check(self) -> None:
@@ -115,14 +125,18 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
     word_vectors: str | None = option(
         None, "Text file of word2vec or GloVe from which the word embeddings of an lstm, gru or average start."
     )
-    do_predict: bool = option(False, "Predict the test set.")
-    predict_batch_size: int = option(8, "Examples in one prediction batch.")
+    do_predict: bool = option(False, "Predict the test set.", decides=NOTHING)
+    predict_batch_size: int = option(8, "Examples in one prediction batch.", decides=NOTHING)
     num_train_epochs: float = option(3.0, "How often training sees every example.")
     warmup_proportion: float = option(0.1, "Share of the training steps in which the learning rate rises from 0.")
     num_trials: int = option(
-        1, "Train so often, with seeds 1, 2, ..., in the folders trial-1, trial-2, ..., and report mean and spread."
+        1,
+        "Train so often, with seeds 1, 2, ..., in the folders trial-1, trial-2, ..., and report mean and spread.",
+        decides=NOTHING,
     )
-    verbose_logging: bool = option(False, "Show the first five rows of each set as the model reads them, not one.")
+    verbose_logging: bool = option(
+        False, "Show the first five rows of each set as the model reads them, not one.", decides=NOTHING
+    )
 
     def check(self) -> None:
         if self.asks_for_nothing:

@@ -14,6 +14,7 @@ from bert.input_pipeline import RecordSet
 from bert.options.pretraining import PretrainingOptions
 from bert.training import run
 from bert.training.budget import TimeBudget
+from bert.training.model_files import ModelFiles
 from bert.training.run import Evaluation, Schedule
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
     if budget:
         schedule = budget.stored_schedule(options.num_train_steps) or schedule
     build_model = functools.partial(PretrainingModel, config, options.next_sentence)
-    with run.opened(settings, strategy, build_model, identity, schedule) as trainer:
+    beside = ModelFiles(config) if settings.do_train else None
+    with run.opened(settings, strategy, build_model, identity, schedule, model_files=beside) as trainer:
         evaluation = Evaluation(held_out, settings.eval_batch_size, options.max_eval_steps)
         if budget and schedule:
             batches = run.batches_to_train(trainer, settings, record_set, masking)

@@ -50,7 +50,8 @@ class StoredModel:
       shapes: variable -> shape, the optimizer's left out; of ONNX none.
       labels: the content of a labels.json, None where the model has no classes or numbers to tell.
       index: the content of the index.json of a retrieval, None where there is no index.
-      settings: the flags that it was last trained, judged or exported with, by name; empty where a folder does not say.
+      settings: the flags that it was trained or exported with, by name, or, of a model that was not trained here, those
+        of the last command; empty where a folder does not say.
     """
 
     folder: str
@@ -144,10 +145,11 @@ def read(folder: str, vocab_file: str | None = None) -> StoredModel:
         raise InputError(f"`model_dir`: {folder} is no folder")
     if files.exists(os.path.join(folder, ONNX_FILE)):
         return _read_onnx(folder, vocab_file)
-    run = RunFolder(folder).content()
-    settings = run.get("settings", {})
+    run, labels = RunFolder(folder).content(), labels_file.read(folder)
+    settings = RunFolder(folder).trained_with() or _told_of_training(run, labels or {})
     config = BertConfig.from_dict(run["config"]) if "config" in run else BertConfig.from_json_file(folder)
-    vocabulary, vocab_path = _read_vocabulary(folder, vocab_file or settings.get("vocab_file") or folder, config, run)
+    named = vocab_file or _vocabulary_of(folder, settings)
+    vocabulary, vocab_path = _read_vocabulary(folder, named, config, run)
     lower_case = settings.get("do_lower_case", tokenizers.read_lower_case(os.path.dirname(vocab_path)))
     if lower_case is None:
         lower_case = tokenizers.is_lower_cased(vocabulary.tokens)
@@ -162,7 +164,7 @@ def read(folder: str, vocab_file: str | None = None) -> StoredModel:
         vocabulary,
         lower_case,
         settings.get("max_seq_length") or huggingface.read_max_seq_length(folder) or config.max_position_embeddings,
-        labels_file.read(folder),
+        labels,
         index.read_content(folder),
         {"pooling": huggingface.read_pooling(folder), **settings},
     )
@@ -190,6 +192,19 @@ def _read_onnx(folder: str, vocab_file: str | None) -> StoredModel:
         labels_file.read(folder),
         settings=settings,
     )
+
+
+def _told_of_training(run: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings where run.json does not tell those of the training: there is none beside a model that was published, and
+    older versions wrote those of the last command. labels.json says some of the training."""
+    told = {name: labels[name] for name in ("max_seq_length", "do_lower_case") if name in labels}
+    return {**run.get("settings", {}), **told}
+
+
+def _vocabulary_of(folder: str, settings: Mapping[str, Any]) -> str:
+    """Where the vocabulary of a folder is: there, and of runs of older versions where they found it."""
+    own = formats.vocab_file(folder)
+    return own if files.exists(own) else settings.get("vocab_file") or folder
 
 
 def _read_vocabulary(folder: str, named: str, config: BertConfig, run: Mapping[str, Any]) -> tuple[Vocabulary, str]:

@@ -126,6 +126,25 @@ def test_a_second_model_orders_the_nearest_anew():
     assert pairs_seen[0] == ("x", "where is it")
 
 
+@pytest.mark.parametrize("is_reranked", [False, True])
+def test_one_search_finds_what_two_find(is_reranked):
+    """With copies and without; the second model reads each pair once."""
+    read = []
+
+    def rerank(pairs):
+        read.extend(pairs)
+        return np.array([len(question) / 7 % 1 for _, question in pairs], np.float32)
+
+    texts = ["where is it", "x", "WHO"]
+    search = Search(BASE, Fixed(), rerank if is_reranked else None, candidates=3)
+    both = list(search.with_and_without_copies(texts, [0, 0, 0]))
+    assert len(read) == len(set(read)) == (is_reranked and 5 + 3 + 3)
+    for parts, leave_out in zip(zip(*both, strict=True), (False, True), strict=True):
+        expected = search.rankings(texts, [0, 0, 0], leave_out_copies=leave_out)
+        for found, own in zip(parts, expected, strict=True):
+            assert [part.tolist() for part in found] == [part.tolist() for part in own]
+
+
 # BM25
 
 

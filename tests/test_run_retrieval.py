@@ -207,7 +207,44 @@ def test_bert_predict_tells_them(run, tmp_path):
     ],
 )
 def test_an_index_of_another_reading_is_refused(copied, flags, message):
-    assert f"{index.path_of(str(copied.output))}: {message}" in copied("--do_eval", **flags).error
+    """And answers as before: the folder may be in service."""
+    expected = bert.load(str(copied.output)).predict("the company trade")
+    before = (copied.output / "run.json").read_bytes()
+    for ask in ({"do_eval": True}, {"remove_ids": "pay"}):
+        assert f"{index.path_of(str(copied.output))}: {message}" in copied(**ask, **flags).error
+    assert (copied.output / "run.json").read_bytes() == before
+    assert bert.load(str(copied.output)).predict("the company trade") == expected
+
+
+def test_the_index_says_how_it_is_asked(copied):
+    """What is given once stays; a command that gives nothing, and one that only asks, change nothing."""
+    answers = lambda: len(bert.load(str(copied.output)).predict("the company trade").answers)  # noqa: E731
+    assert answers() == 3
+    (copied.folder / "more.tsv").write_text("question\tanswer_id\nthe old bell\ttime\n")
+    copied.done(add_file=copied.folder / "more.tsv", top_k=2)
+    assert answers() == 2
+    copied.done("--do_predict", predict_file=copied.folder / "ask.tsv", top_k=4)
+    assert len(rows_of(copied.output / "predictions.tsv")) == 8
+    copied.done(remove_ids="no")
+    assert answers() == 2
+    # An index of an older version says nothing of it, and the run does.
+    path = copied.output / "index" / "index.json"
+    content = {name: value for name, value in json.loads(path.read_text()).items() if name != "answering"}
+    path.write_text(json.dumps(content))
+    run_file = copied.output / "run.json"
+    told = json.loads(run_file.read_text())
+    assert told["trained_with"]["do_train"] is True
+    assert told["settings"]["remove_ids"] == "no"
+    del told["trained_with"]
+    run_file.write_text(json.dumps({**told, "settings": {**told["settings"], "top_k": 1}}))
+    assert answers() == 1
+
+
+def test_a_second_model_that_is_none_is_refused_before_it_is_stored(copied):
+    before = commands.listing(copied.output / "index")
+    error = copied(remove_ids="no", rerank_model=copied.output).error
+    assert error == f"--rerank_model={copied.output} holds a model for retrieval, expected one class or number a row"
+    assert commands.listing(copied.output / "index") == before
 
 
 def test_an_index_of_other_weights_is_refused(copied):
@@ -385,6 +422,18 @@ def test_a_model_of_pairs_orders_the_nearest_anew(copied, tmp_path_factory):
     for each in found.answers:
         assert each.score == pytest.approx(pairwise.predict(("the company trade", each.question)).number, abs=1e-5)
     assert [each.score for each in found.answers] == sorted((each.score for each in found.answers), reverse=True)
+    # Whoever predicts later uses it and its threshold, without a word of them.
+    threshold = predictor.options.threshold
+    (copied.folder / "ask.tsv").write_text("text\nthe company trade\nher group of\nand in and in\n")
+    outcome = copied.done("--do_predict", predict_file=copied.folder / "ask.tsv")
+    assert "The threshold was chosen" not in outcome.stderr
+    rows = rows_of(copied.output / "predictions.tsv")
+    assert float(rows[0]["score"]) == pytest.approx(found.answers[0].score, abs=1e-5)
+    firsts = [float(row["score"]) for row in rows if row["place"] == "1"]
+    assert [row["known"] == "true" for row in rows if row["place"] == "1"] == [each >= threshold for each in firsts]
+    copied.done("--do_predict", predict_file=copied.folder / "dev.tsv")
+    tested = json.loads((copied.output / "test_report.json").read_text())["measures"]
+    assert tested == json.loads((copied.output / "eval_report.json").read_text())["measures"]
     assert bert.load(str(copied.output), rerank_model="").options.threshold == -np.inf
     error = copied("--do_eval", rerank_label="3", **flags).error
     assert error == "--rerank_label is '3', expected one of none: a number"
@@ -422,7 +471,6 @@ def test_classes_are_a_score(monkeypatch, names, label, expected):
         (("--do_index",), {"vocab_file": ""}, "--vocab_file must be given, but for --retriever=bm25"),
         (("--do_train",), {"layer": 1}, "--layer is 1, but --do_train trains the last layer, -1"),
         (("--do_train",), {"hard_negatives_from": "a"}, "--hard_negatives_from=a needs --hard_negatives of 1 or more"),
-        (("--do_eval",), {"rerank_label": "same"}, "--rerank_label=same needs --rerank_model"),
         (("--do_train",), {"temperature": 0}, "--temperature is 0.0, expected more than 0"),
         (("--do_eval",), {"dev_fraction": 0.5}, "--dev_fraction=0.5 and --dev_file="),
         (

@@ -1,6 +1,8 @@
 """`num_trials`: each trial is the run with its seed, what is told of them, going on, and what is refused."""
 
+import dataclasses
 import gc
+import importlib
 import json
 import pathlib
 import shutil
@@ -12,6 +14,9 @@ import pytest
 
 import bert
 from bert import checkpoint
+from bert.errors import InputError
+from bert.finetuning.trials import check_folder
+from bert.options import BEST, NOTHING, WEIGHTS
 from bert.training.loop import Trainer
 from tests import commands, trained
 
@@ -73,7 +78,7 @@ def contents(folder: pathlib.Path) -> dict[str, object]:
     """Every file but TensorBoard's, whose name tells the time; of run.json all but the folder."""
     found = {name: value for name, value in commands.listing(folder).items() if "tfevents" not in name}
     run = json.loads(found.pop("run.json"))
-    del run["settings"]["output_dir"]
+    del run["settings"]["output_dir"], run["trained_with"]["output_dir"]
     return {**found, "run.json": run}
 
 
@@ -257,5 +262,55 @@ def test_a_trial_that_was_asked_alone_is_still_a_trial(copy):
     outcome = copy("--do_predict", output_dir=copy.output / "trial-1", learning_rate=5e-5)
     assert outcome.status == 0, outcome.stderr
     expected = copy.summary["trials"][:2]
-    copy.done(num_trials=2)
+    shutil.copy(copy.flags["data_dir"] / "test.tsv", copy.flags["data_dir"] / "other.tsv")
+    copy.done(num_trials=2, test_file="other.tsv", tpu_name="nowhere")  # neither was learned from
     assert copy.summary["trials"] == expected
+    error = copy(
+        "--do_train", "--do_eval", num_trials=2, learning_rate=5e-5
+    ).error  # that of the asking, not the trials'
+    assert "trial-1 holds a trial with --learning_rate=0.001, this command has 5e-05; choose" in error
+
+
+def decided_by_flags_of(command: str) -> dict[str, str]:
+    """Flag -> what it decides over."""
+    settings = importlib.import_module(f"bert.commands.{command}").Settings
+    return {field.name: field.metadata["decides"] for field in dataclasses.fields(settings)}
+
+
+def test_what_every_option_decides_over():
+    """What a trial may be asked anew with is marked at the option; an option without a mark counts as learned."""
+    squad, faq = decided_by_flags_of("run_squad"), decided_by_flags_of("run_retrieval")
+    nothing = {name for name, decides in (squad | faq).items() if decides == NOTHING}
+    assert nothing >= {"top_k", "min_precision", "threshold_by", "rerank_model", "rerank_candidates", "rerank_label"}
+    assert nothing >= {"index", "intent_model", "output_dir", "predict_file"}
+    best = {"best_metric", "metric", "n_best_size", "max_answer_length", "null_score_diff_threshold", "dev_file"}
+    assert {name for name, decides in squad.items() if decides == BEST} == best
+    assert decided_by_flags_of("run_tagger")["constrained_decoding"] == BEST
+    learned = {
+        "learning_rate",
+        "max_seq_length",
+        "version_2_with_negative",
+        "doc_stride",
+        "temperature",
+        "dev_fraction",
+    }
+    assert {(squad | faq)[name] for name in learned} == {WEIGHTS}
+
+
+@pytest.mark.parametrize(("every", "is_refused"), [(0, False), (3, True)])
+def test_what_chooses_the_best_may_change_where_nothing_is_chosen(tmp_path, every, is_refused):
+    """The trial is written by hand: a checkpoint, and the flags that it was trained with."""
+    trial = tmp_path / "trial-1"
+    trial.mkdir()
+    settings = importlib.import_module("bert.commands.run_tagger").Settings
+    given = {"data_dir": "d", "vocab_file": "v", "bert_config_file": "c", "output_dir": str(trial)}
+    trained_with = settings(**given, do_train=True, eval_every_steps=every)
+    content = {"trained_with": dataclasses.asdict(trained_with), "settings": {"do_train": False}}
+    (trial / "run.json").write_text(json.dumps(content))
+    checkpoint.CheckpointFolder(str(trial)).save(1, {"a": np.zeros(1, np.float32)})
+    now = dataclasses.replace(trained_with, constrained_decoding=True, eval_batch_size=2)
+    if is_refused:
+        with pytest.raises(InputError, match="trial with `constrained_decoding`=False, this command has True"):
+            check_folder(now)
+    else:
+        check_folder(now)

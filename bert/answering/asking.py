@@ -5,13 +5,15 @@ import logging
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bert import files, prediction, reporting
 from bert.answering.settings import RetrievalSettings
 from bert.measures import Measure
+from bert.options import part
+from bert.options.retrieval import AnsweringOptions
 from bert.prediction.retrieval import RetrievalPredictor
 from bert.reporting import Progress
 from bert.retrieval import calibration, index, judging, sources, splitting
@@ -21,8 +23,35 @@ from bert.retrieval.ranking import Ranking, Search
 
 logger = logging.getLogger(__name__)
 
-# Texts, how many answers at least (None: all), whether copies are left out -> what each text finds.
-Rankings = Callable[[Sequence[str], int | None, bool], Iterator[Ranking]]
+Found = TypeVar("Found")
+
+_AT_ONCE = 1024  # texts whose vectors are held
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What texts are looked for in; `encode` makes of them what the search takes."""
+
+    search: Search
+    encode: Callable[[Sequence[str]], Any]
+
+    def without_copies(self, texts: Sequence[str]) -> Iterator[Ranking]:
+        """All that each text finds but itself and its copies."""
+        for own in self._parts(texts):
+            yield from self.search.rankings(own, self.encode(own), leave_out_copies=True)
+
+    def nearest(self, texts: Sequence[str], answers: int) -> Iterator[Ranking]:
+        """At least so many answers for each text."""
+        for own in self._parts(texts):
+            yield from self.search.rankings(own, self.encode(own), answers)
+
+    def with_and_without_copies(self, texts: Sequence[str]) -> Iterator[tuple[Ranking, Ranking]]:
+        """All that each text finds, and the same but for itself and its copies."""
+        for own in self._parts(texts):
+            yield from self.search.with_and_without_copies(own, self.encode(own))
+
+    def _parts(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+        return (texts[begin : begin + _AT_ONCE] for begin in range(0, len(texts), _AT_ONCE))
 
 
 def check_files(settings: RetrievalSettings) -> None:
@@ -43,8 +72,7 @@ def ask_index(settings: RetrievalSettings) -> dict[Measure, float]:
     folder = settings.output_dir
     made_with = {"pooling": settings.pooling, "layer": settings.layer}
     index.check_fingerprint(folder, index.require_content(folder)["fingerprint"], made_with)
-    names = ("rerank_model", "rerank_candidates", "rerank_label", "top_k")
-    options: dict[str, Any] = {name: getattr(settings, name) for name in names}
+    options: dict[str, Any] = settings.given
     if settings.do_eval:  # which chooses another
         options["threshold"] = -math.inf
     predictor = prediction.load(
@@ -55,46 +83,46 @@ def ask_index(settings: RetrievalSettings) -> dict[Measure, float]:
         **options,
     )
     assert isinstance(predictor, RetrievalPredictor)
-    base, threshold = predictor.search.base, predictor.options.threshold
+    answering = dataclasses.asdict(part(predictor.options, AnsweringOptions))
+    threshold = predictor.options.threshold
+    asked = Asked(predictor.search, lambda texts: predictor.encode(predictor.read(texts))[0])
     values: dict[Measure, float] = {}
     with files.locked_folder(folder):
         if settings.do_eval:
-            report = evaluate(settings, base, predictor.rankings)
+            report = evaluate(settings, asked)
             values = {measure: report.measures[measure.name] for measure in judging.MEASURES}
             if report.calibration:
                 chosen = report.calibration.chosen
                 threshold = chosen.threshold
-                scored_by = {name: options[name] for name in names[:2]}
-                index.write_threshold(folder, {**dataclasses.asdict(chosen), **scored_by})
+                scored_by = {name: answering[name] for name in ("rerank_model", "rerank_candidates")}
+                index.write_threshold(folder, {**dataclasses.asdict(chosen), **scored_by}, answering)
                 logger.info("Stored the threshold in %s", index.path_of(folder))
         if settings.do_predict:
-            predict(settings, base, predictor.rankings, threshold)
+            predict(settings, asked, threshold, predictor.options.top_k)
     return values
 
 
 def ask_bm25(settings: RetrievalSettings) -> None:
     """Evaluates and predicts with the words of the knowledge base."""
     base = sources.base(settings)
-    search = Search(base, Bm25(base.questions))
-
-    def rankings(texts: Sequence[str], answers: int | None, leave_out_copies: bool) -> Iterator[Ranking]:
-        return search.rankings(texts, texts, answers, leave_out_copies)
-
+    asked = Asked(Search(base, Bm25(base.questions)), lambda texts: texts)
+    top_k = AnsweringOptions(**settings.given).top_k
     files.check_folder(settings.output_dir, "output_dir")
     files.make_folder(settings.output_dir)
     with files.locked_folder(settings.output_dir):
-        chosen = evaluate(settings, base, rankings).calibration if settings.do_eval else None
+        chosen = evaluate(settings, asked).calibration if settings.do_eval else None
         if settings.do_predict:
-            predict(settings, base, rankings, chosen.chosen.threshold if chosen else -math.inf)
+            predict(settings, asked, chosen.chosen.threshold if chosen else -math.inf, top_k)
 
 
-def evaluate(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings) -> judging.Report:
+def evaluate(settings: RetrievalSettings, asked: Asked) -> judging.Report:
     """Judges what the questions of the evaluation find, chooses the threshold, and writes eval_results.txt,
     eval_report.json and eval_ranks.tsv; there is no threshold where no question could be judged."""
+    base = asked.search.base
     queries = _asked(settings, base)
     logger.info("***** Running evaluation *****")
     logger.info("  Num queries = %d", len(queries))
-    report = judging.judge(base, queries, _told(rankings(queries.texts, None, True), len(queries)))
+    report = judging.judge(base, queries, _told(asked.without_copies(queries.texts), len(queries)))
     if report.every:
         chosen_by = settings.threshold_by, settings.min_precision
         report = dataclasses.replace(report, calibration=calibration.calibrate(*_scored(queries, report), *chosen_by))
@@ -102,20 +130,24 @@ def evaluate(settings: RetrievalSettings, base: KnowledgeBase, rankings: Ranking
     return report
 
 
-def predict(settings: RetrievalSettings, base: KnowledgeBase, rankings: Rankings, threshold: float) -> None:
+def predict(settings: RetrievalSettings, asked: Asked, threshold: float, top_k: int) -> None:
     """Writes predictions.tsv, and judges them where the file says which answers are right."""
+    base = asked.search.base
     queries = sources.asked_of(base, settings, "test")
     logger.info("***** Running prediction *****")
     logger.info("  Num queries = %d", len(queries))
-    found = [_cut(each, settings.top_k) for each in _told(rankings(queries.texts, settings.top_k, False), len(queries))]
+    found: list[Ranking] = []
+    report = None
+    if queries.answer_ids:
+        report = judging.judge(base, queries, _judged(asked, queries, found, top_k))
+    else:
+        found += (_cut(each, top_k) for each in _told(asked.nearest(queries.texts, top_k), len(queries)))
     path = os.path.join(settings.output_dir, "predictions.tsv")
     known = [each.is_known(threshold) for each in found]
     judging.write_answers(path, base, queries, zip(known, found, strict=True))
     logger.info("%d of %d questions are answered.", sum(known), len(known))
     logger.info("Wrote the predictions to %s", path)
-    if queries.answer_ids:
-        # A copy answers a question, and says nothing of the model.
-        report = judging.judge(base, queries, _told(rankings(queries.texts, None, True), len(queries)))
+    if report:
         if report.every and math.isfinite(threshold):
             report = dataclasses.replace(report, calibration=calibration.at(threshold, *_scored(queries, report)))
         _write(settings, base, queries, report, "test")
@@ -128,7 +160,15 @@ def _asked(settings: RetrievalSettings, base: KnowledgeBase) -> Queries:
     return splitting.asked(whole, splitting.held_out(whole, settings))
 
 
-def _told(rankings: Iterator[Ranking], total: int) -> Iterator[Ranking]:
+def _judged(asked: Asked, queries: Queries, found: list[Ranking], top_k: int) -> Iterator[Ranking]:
+    """What is judged of each query, while `found` takes up what it is answered with: a copy answers a question, and
+    says nothing of the model."""
+    for every, others in _told(asked.with_and_without_copies(queries.texts), len(queries)):
+        found.append(_cut(every, top_k))
+        yield others
+
+
+def _told(rankings: Iterator[Found], total: int) -> Iterator[Found]:
     """The same, with progress."""
     progress = Progress("Searching", total, unit="queries")
     for ranking in rankings:
@@ -146,7 +186,8 @@ def _scored(queries: Queries, report: judging.Report) -> tuple[np.ndarray, np.nd
 
 
 def _cut(ranking: Ranking, count: int) -> Ranking:
-    return ranking._replace(best=ranking.best[:count], scores=ranking.scores[:count])
+    """The first answers; of a large index the whole is large."""
+    return Ranking(*(part[:count].copy() for part in ranking))
 
 
 def _write(

@@ -1,5 +1,6 @@
 """The index: made of a knowledge base, and changed without making it anew."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 
@@ -8,7 +9,7 @@ import numpy as np
 from bert import files, prediction, stored_model
 from bert.answering.settings import RetrievalSettings
 from bert.errors import InputError
-from bert.prediction.retrieval import unit
+from bert.prediction.retrieval import answering, unit
 from bert.prediction.vectors import VectorPredictor
 from bert.reporting import Progress
 from bert.retrieval import index, knowledge, sources
@@ -24,9 +25,15 @@ _AT_ONCE = 1024  # questions between two lines of progress
 
 def make(settings: RetrievalSettings) -> None:
     """Encodes the knowledge base with the model in `output_dir` and writes the index there."""
-    base = sources.base(settings)
+    base, told = sources.base(settings), _answering(settings)
     vectors = _encoder(settings)(base.questions)
-    _write(settings.output_dir, Index(base, vectors, _fingerprint(settings), settings.index))
+    _write(settings.output_dir, Index(base, vectors, _fingerprint(settings), settings.index, answering=told))
+
+
+def check(settings: RetrievalSettings) -> None:
+    """Raises InputError where the index in `output_dir` is none of these settings, before anything there changes."""
+    stored = index.require_content(settings.output_dir)["fingerprint"]
+    index.check_fingerprint(settings.output_dir, stored, _fingerprint(settings))
 
 
 def change(settings: RetrievalSettings) -> None:
@@ -36,6 +43,7 @@ def change(settings: RetrievalSettings) -> None:
     """
     found, folder = index.read(settings.output_dir), settings.output_dir
     index.check_fingerprint(folder, found.fingerprint, _fingerprint(settings))
+    found = dataclasses.replace(found, answering=_answering(settings))
     removed = np.union1d(_rows_of_ids(found.base, settings.remove_ids), _rows_of_file(found.base, settings))
     if len(removed):
         found = found.without(removed)
@@ -62,6 +70,12 @@ def _fingerprint(settings: RetrievalSettings) -> dict[str, object]:
     """What decides over the vectors of the model in `output_dir`."""
     stored = stored_model.read(settings.output_dir, settings.vocab_file)
     return stored.fingerprint(settings.pooling, settings.layer, settings.max_seq_length)
+
+
+def _answering(settings: RetrievalSettings) -> dict[str, object]:
+    """How the index is to be asked from now on."""
+    stored = stored_model.read(settings.output_dir, settings.vocab_file)
+    return dataclasses.asdict(answering(stored, settings.given))
 
 
 def _encoder(settings: RetrievalSettings) -> Encode:

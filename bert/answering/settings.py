@@ -3,7 +3,7 @@
 import dataclasses
 
 from bert.flags import FineTuningFlags
-from bert.options import option
+from bert.options import BEST, option
 from bert.options.retrieval import RetrievalOptions
 
 
@@ -17,7 +17,9 @@ class RetrievalSettings(RetrievalOptions, FineTuningFlags):
     vocab_file: str = option(
         "", "The vocabulary, a WordPiece a line: vocab.txt of a Google download or of Hugging Face."
     )
-    best_metric: str = option("mrr_at_10", "What the best checkpoint is chosen by; it is kept in the folder best.")
+    best_metric: str = option(
+        "mrr_at_10", "What the best checkpoint is chosen by; it is kept in the folder best.", decides=BEST
+    )
 
     @property
     def changes_index(self) -> bool:

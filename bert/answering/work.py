@@ -23,7 +23,7 @@ def run(settings: RetrievalSettings) -> None:
     _check_alone(settings)
     asking.check_files(settings)
     if settings.rerank_model:
-        reranking.check(settings.rerank_model, settings.rerank_label)
+        reranking.check(settings.rerank_model, settings.rerank_label or "")
     if settings.retriever == "bm25":
         asking.ask_bm25(settings)
     elif settings.num_trials == 1:
@@ -41,6 +41,8 @@ def run_once(settings: RetrievalSettings) -> trials.Values:
         training = dataclasses.replace(settings, do_eval=on_the_way, do_predict=False, eval_every_steps=every)
         fine_tune(training, functools.partial(Retrieval, settings, indexing.hard_negatives_encoder(settings)))
     else:
+        if not settings.do_index:
+            indexing.check(settings)
         place_model(settings, settings)
     if settings.do_index:
         indexing.make(settings)

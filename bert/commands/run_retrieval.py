@@ -29,7 +29,7 @@ class Settings(RetrievalSettings):
             raise InputError(f"{', '.join(missing)} must be given, but for --retriever=bm25")
         self._check_files()
         self._check_packages()
-        check_positive(self, "top_k", "rerank_candidates")
+        check_positive(self, *(name for name in ("top_k", "rerank_candidates") if name in self.given))
         if self.num_trials > 1 and (not self.do_index or self.changes_index):
             raise InputError(
                 f"--num_trials={self.num_trials} needs --do_index=true, and no --add_file, --remove_file or "
@@ -39,8 +39,6 @@ class Settings(RetrievalSettings):
             raise InputError(f"--hard_negatives is {self.hard_negatives}, expected 0 or more")
         if self.hard_negatives_from != type(self).hard_negatives_from and not self.hard_negatives:
             raise InputError(f"--hard_negatives_from={self.hard_negatives_from} needs --hard_negatives of 1 or more")
-        if self.rerank_label and not self.rerank_model:
-            raise InputError(f"--rerank_label={self.rerank_label} needs --rerank_model")
         if not self.temperature > 0:
             raise InputError(f"--temperature is {self.temperature}, expected more than 0")
         if not 0 <= self.min_precision <= 1:

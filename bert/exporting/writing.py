@@ -5,15 +5,15 @@ import os
 
 import tensorflow as tf
 
-from bert import __version__, files, formats, stored_model
+from bert import __version__, files, stored_model
 from bert.errors import InputError, check_installed
 from bert.exporting.base import Exported
 from bert.tasks import labels_file
+from bert.training.model_files import ModelFiles
 
 SERVING_DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 IDS = "ids"
 EXTRA_ASSETS = "assets.extra"  # where a SavedModel keeps files that its graph does not read
-CONFIG_FILE = "bert_config.json"
 _OPSET = 17  # of ONNX: the newest that tf2onnx is tested with and all that this graph needs; runtimes of 2022 read it
 _LARGEST_ONNX = 2**31 - 2**20  # bytes; a protocol buffer holds no more
 
@@ -68,8 +68,7 @@ def _sizes_of(tensor: str) -> tuple[str, str]:
 def _describe(exported: Exported, folder: str) -> None:
     """Writes what a program needs to make ids of texts and answers of logits."""
     stored = exported.stored
-    files.write_text(os.path.join(folder, formats.VOCAB_FILE), "".join(f"{t}\n" for t in stored.vocabulary.tokens))
-    files.write_text(os.path.join(folder, CONFIG_FILE), stored.config.to_json())
+    ModelFiles(stored.config, stored.vocabulary).write(folder)
     if stored.label_names:
         content = {"label_kind": stored.label_kind.name, **(stored.labels or {}), "labels": list(stored.label_names)}
         labels_file.write(folder, content)

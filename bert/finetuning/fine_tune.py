@@ -20,6 +20,7 @@ from bert.tasks import advice
 from bert.tokenization import Tokenizer
 from bert.training import run
 from bert.training.loop import Trainer
+from bert.training.model_files import ModelFiles
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +56,10 @@ def fine_tune_once(
     read_as = {"vocab_sha256": tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
     identity = {"command": task.command, "config": config.to_dict(), **read_as, **task.identity()}
     start = functools.partial(encoders.start, vocabulary=tokenizer.vocabulary, word_vectors=settings.word_vectors)
-    with run.opened(settings, strategy, task.build_model, identity, schedule, start) as trainer:
+    beside = ModelFiles(config, tokenizer.vocabulary) if settings.do_train else None
+    with run.opened(settings, strategy, task.build_model, identity, schedule, start, beside) as trainer:
         labels = task.labels()
-        if labels is not None and (settings.do_train or not trainer.folder.has_labels):
+        if labels is not None and (run.will_train(trainer, schedule) or not trainer.folder.has_labels):
             trainer.folder.write_labels({**labels, "max_seq_length": settings.max_seq_length, **read_as})
         sets = {split: write_records(trainer, task, split) for split in settings.splits}
         evaluation = dev_evaluation(task, sets["dev"]) if settings.do_eval else None

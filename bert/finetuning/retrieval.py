@@ -1,5 +1,6 @@
 """Fine-tuning on questions that share an answer: two towers, which are one encoder."""
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from bert.retrieval.ranking import Search
 from bert.retrieval.search import Exact, Retriever
 from bert.tokenization import Tokenizer
 from bert.training import run
+from bert.training.model_files import ModelFiles
 from bert.training.outputs import Outputs
 
 logger = logging.getLogger(__name__)
@@ -159,5 +161,7 @@ def place_model(options: RetrievalOptions, settings: FineTuningFlags) -> None:
     tokenizer = run.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
     read_as = {"vocab_sha256": tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
     whose = {"command": Retrieval.command, "config": config.to_dict(), **read_as, **identity(options, None)}
-    with run.opened(settings, strategy, lambda: TwoTower(config, options.pooling), whose, None) as trainer:
+    beside = ModelFiles(config, tokenizer.vocabulary)
+    build_model = functools.partial(TwoTower, config, options.pooling)
+    with run.opened(settings, strategy, build_model, whose, None, model_files=beside) as trainer:
         trainer.save()

@@ -15,6 +15,7 @@ from bert import files
 from bert.errors import InputError
 from bert.flags import FineTuningFlags
 from bert.measures import Measure
+from bert.options import BEST, WEIGHTS
 from bert.training import traces
 from bert.training.run_folder import RunFolder
 
@@ -24,9 +25,6 @@ AnyFlags = TypeVar("AnyFlags", bound=FineTuningFlags)
 Values = Mapping[Measure, float]  # what the evaluation of a run gave
 
 TRIALS_FILE, TABLE_FILE = "trials.json", "trials.txt"
-# What does not change the weights that a training ends with; every trial is evaluated and predicts anew.
-_MAY_CHANGE = {"output_dir", "do_train", "do_eval", "do_predict", "do_index", "predict_file", "verbose_logging"}
-_MAY_CHANGE |= {"eval_batch_size", "predict_batch_size", "save_checkpoints_steps", "iterations_per_loop"}
 
 
 def repeat(settings: AnyFlags, run: Callable[[AnyFlags], Values], is_chief: bool = True) -> None:
@@ -39,7 +37,7 @@ def repeat(settings: AnyFlags, run: Callable[[AnyFlags], Values], is_chief: bool
         raise InputError(f"`output_dir`={settings.output_dir} holds a run, expected a folder for trials alone")
     trials = [settings_of(settings, seed) for seed in range(1, settings.num_trials + 1)]
     for trial in trials:
-        _check_folder(trial)
+        check_folder(trial)
     found = []
     for trial in trials:
         logger.info("***** Trial %d of %d: %s *****", trial.seed, settings.num_trials, trial.output_dir)
@@ -59,15 +57,15 @@ def _name(seed: int) -> str:
     return f"trial-{seed}"
 
 
-def _check_folder(trial: FineTuningFlags) -> None:
+def check_folder(trial: FineTuningFlags) -> None:
     """Raises InputError for a trial that was begun with other settings: a mean over both would be of nothing."""
     folder = RunFolder(trial.output_dir)
-    was_training = folder.content().get("settings", {}).get("do_train")  # or the model was asked alone, as it may be
-    if not was_training or not folder.checkpoints.latest():
+    if not folder.trained_with() or not folder.checkpoints.latest():
         return
-    free = _MAY_CHANGE if trial.eval_every_steps else _MAY_CHANGE | {"best_metric"}
+    decided_by = {WEIGHTS, BEST} if trial.eval_every_steps else {WEIGHTS}  # the rest is asked anew of every trial
+    learned = {field.name for field in dataclasses.fields(trial) if field.metadata["decides"] in decided_by}
     for name, (before, now) in folder.changes(trial).items():
-        if name not in free:
+        if name in learned:
             raise InputError(
                 f"`output_dir`={folder.path} holds a trial with `{name}`={before}, this command has {now}; "
                 "choose another folder or delete that one"

@@ -10,14 +10,14 @@ import os
 from bert import files
 
 KINDS = GOOGLE, HUGGINGFACE, SENTENCE_TRANSFORMERS = ("google", "huggingface", "sentence-transformers")
-CONFIG_FILE = "config.json"
+CONFIG_FILE, GOOGLE_CONFIG_FILE = "config.json", "bert_config.json"
 VOCAB_FILE = "vocab.txt"
 TOKENIZER_FILE = "tokenizer.json"
 
 
 def config_file(path: str) -> str:
     """The config in the folder `path`, Hugging Face's or Google's; a path that is no folder is itself."""
-    return _in_folder(path, (CONFIG_FILE, "bert_config.json"))
+    return _in_folder(path, (CONFIG_FILE, GOOGLE_CONFIG_FILE))
 
 
 def vocab_file(path: str) -> str:

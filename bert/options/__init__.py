@@ -19,14 +19,21 @@ class Dataclass(Protocol):
 Options = TypeVar("Options", bound=Dataclass)
 
 
-def option(default: Any, help: str, choices: Sequence[str] = ()) -> Any:
-    """A field with a default (None: not given); `choices` are the only values it may have."""
-    return dataclasses.field(default=default, metadata={"help": help, "choices": tuple(choices)})
+# What an option can decide over: the weights of a training; which of its checkpoints is kept as the best, where it is
+# evaluated on the way; neither.
+WEIGHTS, BEST, NOTHING = "weights", "best", "nothing"
 
 
-def required(help: str, unless: str = "") -> Any:
-    """A field that must be given, on a command line only where the option `unless` is not."""
-    return dataclasses.field(metadata={"help": help, "choices": (), "unless": unless})
+def option(default: Any, help: str, choices: Sequence[str] = (), decides: str = WEIGHTS) -> Any:
+    """A field with a default (None: not given); `choices` are the only values it may have. `decides` is one of the
+    three above."""
+    metadata = {"help": help, "choices": tuple(choices), "decides": decides}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def required(help: str, unless: str = "", decides: str = WEIGHTS) -> Any:
+    """A field that must be given, on a command line only where the option `unless` is not. `decides` as of others."""
+    return dataclasses.field(metadata={"help": help, "choices": (), "unless": unless, "decides": decides})
 
 
 def is_required(field: dataclasses.Field) -> bool:

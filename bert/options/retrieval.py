@@ -1,8 +1,9 @@
 """What a retrieval of answers is about: the files, how the encoder learns, how is searched and judged."""
 
 import dataclasses
+from typing import Any
 
-from bert.options import option
+from bert.options import BEST, NOTHING, option
 from bert.options.pooling import PoolingOptions
 
 
@@ -19,8 +20,10 @@ class KnowledgeOptions:
         "clusters of equal questions those of pairs.",
     )
     data_dir: str | None = option(None, "With `task_name`: folder with the task's files.")
-    dev_file: str | None = option(None, "Questions and the ids of their answers, to evaluate with; no id: no answer.")
-    predict_file: str | None = option(None, "Questions to answer; ids of answers, if any, judge.")
+    dev_file: str | None = option(
+        None, "Questions and the ids of their answers, to evaluate with; no id: no answer.", decides=BEST
+    )
+    predict_file: str | None = option(None, "Questions to answer; ids of answers, if any, judge.", decides=NOTHING)
     header: bool = option(True, "The first line of a TSV or CSV file names the columns.")
     question_column: str = option("question", "Column of the questions of the knowledge base.")
     text_column: str | None = option(
@@ -84,34 +87,65 @@ class AnsweringOptions(RerankOptions):
     intent_model: str = option("", "Folder of a classifier of single texts, whose answer is told beside.")
 
 
+def _to_change(name: str) -> Any:
+    """A field that is None where it is not given."""
+    field = AnsweringOptions.__dataclass_fields__[name]
+    shown = f" (at first {field.default})" if field.default else ""
+    return option(None, f"{field.metadata['help']} Not given: as the index says{shown}.", decides=NOTHING)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RetrievalOptions(KnowledgeOptions, TwoTowerOptions, AnsweringOptions):
+class AnsweringChanges:
+    """What is to be another than in the index; it is stored there by whatever makes, changes or evaluates the index."""
+
+    rerank_model: str | None = _to_change("rerank_model")
+    rerank_candidates: int | None = _to_change("rerank_candidates")
+    rerank_label: str | None = _to_change("rerank_label")
+    top_k: int | None = _to_change("top_k")
+    intent_model: str | None = _to_change("intent_model")
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was given of the options of `AnsweringOptions`."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(AnsweringOptions)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RetrievalOptions(KnowledgeOptions, TwoTowerOptions, AnsweringChanges):
     """All of it."""
 
-    do_index: bool = option(False, "Encode the knowledge base and write the index.")
+    do_index: bool = option(False, "Encode the knowledge base and write the index.", decides=NOTHING)
     index: str = option(
         "exact",
         "How the index is searched: exact, by all products, or faiss, by a graph, nearly exact.",
         ("exact", "faiss"),
+        decides=NOTHING,
     )
     retriever: str = option(
         "model", "What searches: the model, or bm25, by words, as the baseline that needs none.", ("model", "bm25")
     )
     add_file: str | None = option(
-        None, "Add the questions of this file to the index; its columns are those of `knowledge_file`."
+        None,
+        "Add the questions of this file to the index; its columns are those of `knowledge_file`.",
+        decides=NOTHING,
     )
-    remove_file: str | None = option(None, "Remove the questions of this file from the index.")
+    remove_file: str | None = option(None, "Remove the questions of this file from the index.", decides=NOTHING)
     remove_ids: str | None = option(
         None,
         "Remove the answers with these ids, comma-separated, from the index; where an id has a comma, name its "
         "questions in `remove_file`.",
+        decides=NOTHING,
     )
     min_precision: float = option(
-        0.9, "Answer as many questions as can be with at least this share right; the others get: I don't know."
+        0.9,
+        "Answer as many questions as can be with at least this share right; the others get: I don't know.",
+        decides=NOTHING,
     )
     threshold_by: str = option(
         "auto",
         "How the threshold of I don't know is chosen: by min_precision, or by f1; auto, by f1 where questions without "
         "an answer are among those of the evaluation.",
         ("auto", "min_precision", "f1"),
+        decides=NOTHING,
     )

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from bert.options import option
+from bert.options import BEST, NOTHING, option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -10,13 +10,19 @@ class TableOptions:
     """Files and columns. A column is a name of the header, or a number counted from 1."""
 
     train_file: str | None = option(None, "Table: the training file in `data_dir`, if not train.tsv, .csv...")
-    dev_file: str | None = option(None, "Table: the dev file in `data_dir`, if not dev.tsv, .csv, .txt, .jsonl.")
-    test_file: str | None = option(None, "Table: the test file in `data_dir`, if not test.tsv, .csv, .txt, .jsonl.")
+    dev_file: str | None = option(
+        None, "Table: the dev file in `data_dir`, if not dev.tsv, .csv, .txt, .jsonl.", decides=BEST
+    )
+    test_file: str | None = option(
+        None, "Table: the test file in `data_dir`, if not test.tsv, .csv, .txt, .jsonl.", decides=NOTHING
+    )
     header: bool = option(True, "Table: the first line of a TSV or CSV file names the columns.")
     text_column: str = option("text", "Table: column of the text; a name, or a number counted from 1.")
     text_b_column: str | None = option(None, "Table: column of the second text; text_b where the header has it.")
     label_column: str = option("label", "Table: column of the label.")
-    id_column: str | None = option(None, "Table: column of an id for predictions; id where the header has it.")
+    id_column: str | None = option(
+        None, "Table: column of an id for predictions; id where the header has it.", decides=NOTHING
+    )
     label_kind: str = option(
         "auto",
         "Table: one class, several classes, or a number; auto reads it from the training file.",

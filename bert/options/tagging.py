@@ -2,14 +2,14 @@
 
 import dataclasses
 
-from bert.options import option, required
+from bert.options import BEST, option, required
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DecodingOptions:
     """How scores become tags."""
 
-    constrained_decoding: bool = option(False, "Predict only sequences of tags that the scheme allows.")
+    constrained_decoding: bool = option(False, "Predict only sequences of tags that the scheme allows.", decides=BEST)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from bert.options.retrieval import AnsweringOptions
 from bert.prediction import rows as row_reading
 from bert.prediction.base import Prediction, Predictor, checked_length
 from bert.prediction.classification import ClassPrediction
+from bert.prediction.options import settle
 from bert.prediction.reranking import Reranker, classifier
 from bert.prediction.vectors import check_layer, pooled_vectors
 from bert.retrieval import index
@@ -76,12 +77,12 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
             check_layer(self.pooling, stored.config)
         except InputError as error:
             raise InputError(f"{index.path_of(stored.folder)}: {error}") from None
-        length = checked_length(stored, max_seq_length)
+        length = checked_length(stored, fingerprint["max_seq_length"] if max_seq_length is None else max_seq_length)
         ours = stored.fingerprint(self.pooling.pooling, self.pooling.layer, length)
         index.check_fingerprint(stored.folder, fingerprint, ours)
-        calibrated = stored.index.get("threshold") or {}
-        given = {name: value for name, value in options.items() if value is not None}
-        super().__init__(stored, max_seq_length, {**_calibrated(calibrated, given), **given})
+        told = stored_answering(stored)
+        threshold = _threshold(stored.index.get("threshold") or {}, {**told, **_given(options)})
+        super().__init__(dataclasses.replace(stored, settings={**told, **threshold}), length, options)
         found = index.read(stored.folder)
         rerank = Reranker(self.options.rerank_model, self.options.rerank_label) if self.options.rerank_model else None
         self.search = Search(found.base, found.retriever(), rerank, self.options.rerank_candidates)
@@ -107,15 +108,6 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
         rows = ClassificationRows(examples, (), self.tokenizer, self.max_seq_length)
         vectors = np.stack(self.forward(rows.features(0, len(rows)))["vector"])
         return unit(vectors), rows.lost
-
-    def rankings(
-        self, texts: Sequence[str], answers: int | None = None, leave_out_copies: bool = False
-    ) -> Iterator[Ranking]:
-        """What each text finds, as `Search.rankings` says."""
-        for begin in range(0, len(texts), self.rows_at_once):
-            own = texts[begin : begin + self.rows_at_once]
-            vectors, _ = self.encode(self.read(own))
-            yield from self.search.rankings(own, vectors, answers, leave_out_copies)
 
     def _answer(self, examples: Sequence[InputExample]) -> Iterable[RetrievalPrediction]:
         texts = [example.text_a for example in examples]
@@ -148,20 +140,47 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
         return [first, *intent, *(cell for cells in found for cell in cells)]
 
 
-def _calibrated(threshold: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a threshold was chosen with. Without it, and with a warning, where another second model is asked for: its
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def stored_answering(stored: StoredModel) -> dict[str, Any]:
+    """How an index is asked unless it is asked otherwise, by name. With one of an older version the threshold tells its
+    second model, and the settings of the run tell the rest."""
+    content = stored.index or {}
+    if "answering" in content:
+        return dict(content["answering"])
+    fields = (field.name for field in dataclasses.fields(AnsweringOptions))
+    threshold = content.get("threshold") or {}
+    told = {**stored.settings, **threshold}
+    return {name: told[name] for name in fields if told.get(name) is not None}
+
+
+def answering(stored: StoredModel, given: Mapping[str, Any]) -> AnsweringOptions:
+    """The same with what is given in place of what is stored. Raises InputError for a second model, or one for intents,
+    that is given and can be none."""
+    options = settle(AnsweringOptions, stored_answering(stored), given)
+    if given.get("rerank_model"):
+        Reranker(options.rerank_model, options.rerank_label)
+    if given.get("intent_model"):
+        classifier(options.intent_model, "intent_model")
+    return options
+
+
+def _threshold(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, float]:
+    """The threshold that was chosen, if one was. Not that, and a warning, where another second model is asked: its
     scores are others."""
-    names = ("threshold", "rerank_model", "rerank_candidates")
-    stored = {name: threshold[name] for name in names if name in threshold}
-    asked = given.get("rerank_model")
-    if stored and asked is not None and asked != stored["rerank_model"] and given.get("threshold") is None:
-        logger.warning(
-            "The threshold was chosen with `rerank_model`='%s', not '%s': every question is taken for known.",
-            stored["rerank_model"],
-            asked,
-        )
+    if not stored or "threshold" in asked:
         return {}
-    return stored
+    model = asked.get("rerank_model", "")
+    if model == stored["rerank_model"]:
+        return {"threshold": stored["threshold"]}
+    logger.warning(
+        "The threshold was chosen with `rerank_model`='%s', not '%s': every question is taken for known.",
+        stored["rerank_model"],
+        model,
+    )
+    return {}
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -27,11 +27,18 @@ _CONTENT = "index.json"
 _VECTORS, _QUESTIONS, _GRAPH = "vectors.npy", "questions.jsonl", "graph.faiss"
 _PARTS = {"exact": (_VECTORS, _QUESTIONS), "faiss": (_VECTORS, _QUESTIONS, _GRAPH)}  # of an index of each kind
 _SCHEMA = {
-    "fingerprint": {"pooling": str, "layer": int},
+    "fingerprint": {"pooling": str, "layer": int, "max_seq_length": int},
     "kind": str,
     "number": int,
     "checksums": dict,
     "threshold?": (dict, None),
+    "answering?": {
+        "top_k": int,
+        "intent_model": str,
+        "rerank_model": str,
+        "rerank_candidates": int,
+        "rerank_label": str,
+    },
 }
 _NUMBERED = re.compile(r"(?:vectors|questions|graph)-(\d+)\.(?:npy|jsonl|faiss)")
 _THRESHOLD = {"threshold": float, "rerank_model": str, "rerank_candidates": int}
@@ -48,6 +55,7 @@ class Index:
       graph: that of faiss, uint8, or None.
       threshold: what `calibration.Point` has of the threshold of I don't know, and the `rerank_model` and
         `rerank_candidates` that its scores are of; None where none was chosen.
+      answering: the `AnsweringOptions` of whoever asks for no others, by name; empty in an index of an older version.
     """
 
     base: KnowledgeBase
@@ -56,6 +64,7 @@ class Index:
     kind: str = "exact"
     graph: np.ndarray | None = None
     threshold: Mapping[str, Any] | None = None
+    answering: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def retriever(self) -> Retriever:
         """What searches it."""
@@ -137,7 +146,8 @@ def read(folder: str) -> Index:
     if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != len(base):
         raise _damaged(folder)
     graph = np.frombuffer(contents[_GRAPH], np.uint8) if _GRAPH in contents else None
-    return Index(base, vectors, content["fingerprint"], content["kind"], graph, content.get("threshold"))
+    told = content.get("threshold"), content.get("answering", {})
+    return Index(base, vectors, content["fingerprint"], content["kind"], graph, *told)
 
 
 def _damaged(folder: str) -> InputError:
@@ -165,6 +175,7 @@ def write(folder: str, index: Index) -> str:
         "number": number,
         "checksums": {name: zlib.crc32(content) for name, content in contents.items()},
         "threshold": index.threshold,
+        **({"answering": dict(index.answering)} if index.answering else {}),
     }
     files.write_json(path, values)
     for name in files.listing(os.path.dirname(path)):  # those of a run too that was killed just here
@@ -174,10 +185,10 @@ def write(folder: str, index: Index) -> str:
     return path
 
 
-def write_threshold(folder: str, threshold: Mapping[str, Any]) -> None:
-    """Stores what was chosen on the dev set with the index that it was chosen for."""
-    content = require_content(folder)
-    files.write_json(path_of(folder), {**content, "threshold": dict(threshold)})
+def write_threshold(folder: str, threshold: Mapping[str, Any], answering: Mapping[str, Any] | None = None) -> None:
+    """Stores what was chosen on the dev set with the index that it was chosen for, and how that was asked."""
+    told = {"threshold": dict(threshold), **({"answering": dict(answering)} if answering else {})}
+    files.write_json(path_of(folder), {**require_content(folder), **told})
 
 
 def _part(folder: str, name: str, number: int) -> str:

@@ -26,6 +26,7 @@ from bert.measures import Measure, Report
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from bert.tokenization import Tokenizer, Vocabulary
 from bert.training.loop import Plan, Trainer
+from bert.training.model_files import ModelFiles
 from bert.training.outputs import Outputs
 from bert.training.run_folder import RunFolder
 from bert.training.selection import Selection
@@ -105,6 +106,7 @@ def opened(
     identity: Mapping[str, object],
     schedule: Schedule | None,
     start: Callable[[keras.layers.Layer], None] | None = None,
+    model_files: ModelFiles | None = None,
 ) -> Iterator[Trainer]:
     """Opens the output folder and brings the model to where the run stands: resumed, warm-started or new.
 
@@ -112,12 +114,15 @@ def opened(
 
     `identity` says whose run it is (command, task, sizes, labels...); a folder of another run is refused. With a
     `schedule` the trainer can train. `start` gives the encoder of a model that begins random what it takes from
-    elsewhere. Raises InputError for a missing checkpoint, and for one that does not fit.
+    elsewhere. `model_files` come to lie beside the checkpoints, where this run makes some. Raises InputError for a
+    missing checkpoint, and for one that does not fit.
     """
     files.check_folder(settings.output_dir, "output_dir")
     init_checkpoint = checkpoint.resolve(settings.init_checkpoint) if settings.init_checkpoint else None
     folder = RunFolder(settings.output_dir, distribution.is_chief(strategy))
     folder.check_owner(identity)
+    if model_files:
+        model_files.check(folder.path)
     check_batches(settings, strategy)
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope(), precision(settings.mixed_precision):
@@ -140,10 +145,17 @@ def opened(
         raise InputError(
             f"nothing to evaluate: no checkpoint in `output_dir`={settings.output_dir}, and no `init_checkpoint`"
         )
-    with folder.claimed(identity, settings):
+    with folder.claimed(identity, settings, will_train(trainer, schedule)):
+        if model_files:
+            model_files.write(folder.own_path)
         parameters = sum(int(np.prod(variable.shape)) for variable in model.weights)
         logger.info("Model: %s parameters. Devices: %s.", f"{parameters:,}", distribution.describe(strategy))
         yield trainer
+
+
+def will_train(trainer: Trainer, schedule: Schedule | None) -> bool:
+    """Whether there are steps of the schedule left."""
+    return schedule is not None and trainer.step < schedule.total_steps
 
 
 def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
@@ -271,7 +283,7 @@ def train(
     selection = _selection(trainer, settings, evaluation) if evaluation and every else None
     plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
     values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
-    if trainer.step >= schedule.total_steps:
+    if not will_train(trainer, schedule):
         logger.info(
             "%s is at step %d of %d: this run has finished, nothing to train. To train further, ask for more steps; "
             "to train anew, choose another `output_dir`.",

@@ -1,7 +1,8 @@
 """The output folder of a run: whose run it is, its checkpoints, and where everything else in it lies.
 
-run.json says whose: the command, the model's sizes, the vocabulary, the labels... and with which settings it was last
-started. A folder that holds another run is refused. labels.json says what the numbers of a trained model mean.
+run.json says whose: the command, the model's sizes, the vocabulary, the labels... the settings of the training, which
+are those of the model, and the settings of the last command, whatever that did. A folder that holds another run is
+refused. labels.json says what the numbers of a trained model mean.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from bert import distribution, files
 from bert.checkpoint import CheckpointFolder
@@ -20,10 +22,12 @@ from bert.tasks import labels_file
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
+_SETTINGS = {"vocab_file?": (str, None), "do_lower_case?": bool, "max_seq_length?": int, "do_train?": bool}
 _RUN_SCHEMA = {
     "command?": str,
     "config?": dict,
-    "settings?": {"vocab_file?": (str, None), "do_lower_case?": bool, "max_seq_length?": int},
+    "settings?": _SETTINGS,
+    "trained_with?": _SETTINGS,
     "task?": str,
     "labels?": [str],
     "label_kind?": str,
@@ -66,9 +70,14 @@ class RunFolder:
                 f"{_brief(ours[name])}; choose another folder or delete that one"
             )
 
+    def trained_with(self) -> dict[str, Any]:
+        """The settings of the training that made the weights; nothing where none is told."""
+        return _trained_with(self.content())
+
     def changes(self, settings: Dataclass) -> dict[str, tuple[object, object]]:
-        """The settings that are others than those that the run was last started with: name -> then and now."""
-        before = self.content().get("settings", {})
+        """The settings that are others than those of the training, or, of a model that was not trained here, of the
+        last command: name -> then and now."""
+        before = self.trained_with() or self.content().get("settings", {})
         now = dataclasses.asdict(settings)
         return {name: (before[name], now[name]) for name in now if name in before and before[name] != now[name]}
 
@@ -79,16 +88,18 @@ class RunFolder:
                 logger.warning("`%s` was %s, now it is %s.", name, before, now)
 
     @contextlib.contextmanager
-    def claimed(self, identity: Mapping[str, object], settings: Dataclass) -> Iterator[None]:
+    def claimed(self, identity: Mapping[str, object], settings: Dataclass, trains: bool) -> Iterator[None]:
         """Makes the folder, keeps other runs out of it, and writes run.json into it.
 
-        What an earlier command knew and this one does not, such as the dev fraction of the training, stays. Raises
-        InputError where another run works here.
+        What an earlier command knew and this one does not, such as the dev fraction of the training, stays; so do the
+        settings of the training, unless this one `trains`. Raises InputError where another run works here.
         """
         files.make_folder(self.own_path)
         with files.locked_folder(self.own_path):
-            content = {**self.content(), **identity, "settings": dataclasses.asdict(settings)}
-            files.write_json(self.own_file(RUN_FILE), content)
+            before, now = self.content(), dataclasses.asdict(settings)
+            trained_with = now if trains else _trained_with(before)
+            told = {"trained_with": trained_with} if trained_with else {}
+            files.write_json(self.own_file(RUN_FILE), {**before, **identity, "settings": now, **told})
             yield
 
     @property
@@ -110,6 +121,12 @@ class RunFolder:
         if not files.exists(path):
             return {}
         return {**files.checked(files.read_json(path), _RUN_SCHEMA, path)}
+
+
+def _trained_with(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Older versions kept the settings of the last command alone, which are these if it trained."""
+    last = content.get("settings", {})
+    return content.get("trained_with", last if last.get("do_train") else {})
 
 
 def _flat(identity: Mapping[str, object]) -> dict[str, object]:

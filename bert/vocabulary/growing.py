@@ -90,7 +90,9 @@ def _write_run(folder: str, model: StoredModel, grown: StoredModel) -> None:
     run["config"] = grown.config.to_dict()
     if "vocab_sha256" in run:
         run["vocab_sha256"] = grown.vocabulary.sha256
-    run["settings"] = {name: value for name, value in run.get("settings", {}).items() if name not in _PLACES}
+    for name in ("settings", "trained_with"):
+        if name in run:
+            run[name] = {key: value for key, value in run[name].items() if key not in _PLACES}
     files.write_json(os.path.join(folder, RUN_FILE), run)
 
 

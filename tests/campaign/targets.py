@@ -221,18 +221,17 @@ def _train(target: Target, folder: pathlib.Path, **changes: object) -> None:
 def _prediction(folder: pathlib.Path) -> Target:
     """Lines answered by a model that the target `classification` would train."""
     _train(_classification(folder), folder, do_eval=False, eval_every_steps=0)
-    for path in (*folder.glob("*.tsv"), folder / "dev.csv", folder / "bert_config.json"):
+    for path in (*folder.glob("*.tsv"), *(folder / name for name in ("dev.csv", "bert_config.json", "vocab.txt"))):
         path.unlink()
     flags = {"model_dir": "model", "input_file": "test.jsonl", "output_file": f"{OUTPUT}/answers.tsv"}
     inputs = {
-        "vocab.txt": ("model/",),
         "test.jsonl": ("--input_file",),
-        **{f"model/{name}": ("model/", "vocab.txt", "--vocab_file", "--max_seq_length") for name in MODEL_FILES},
+        **{f"model/{name}": ("model/", "--vocab_file", "--max_seq_length") for name in MODEL_FILES},
     }
     return Target("prediction", "predict", flags, inputs, seed_flag=None, has_script=False)
 
 
-MODEL_FILES = ("run.json", "labels.json", "model.ckpt-2.index", "model.ckpt-2.data-00000-of-00001")
+MODEL_FILES = ("run.json", "labels.json", "vocab.txt", "model.ckpt-2.index", "model.ckpt-2.data-00000-of-00001")
 
 
 def _answers(folder: pathlib.Path) -> Target:
