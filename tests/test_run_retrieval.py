@@ -326,8 +326,14 @@ def test_an_index_that_does_not_fit_together_is_refused(run, tmp_path, change, m
     ("change", "problem"),
     [
         ({"fingerprint": {"layer": -1}}, "has no 'fingerprint.pooling', expected a text"),
-        ({"fingerprint": {"pooling": "mena", "layer": -1}}, "'fingerprint.pooling' is 'mena', expected mean or max"),
-        ({"fingerprint": {"pooling": "mean", "layer": 3}}, "`layer` is 3, expected -1 to -2 or 1 to 2"),
+        (
+            {"fingerprint": {"pooling": "mena", "layer": -1, "max_seq_length": 32}},
+            "'fingerprint.pooling' is 'mena', expected mean or max",
+        ),
+        (
+            {"fingerprint": {"pooling": "mean", "layer": 3, "max_seq_length": 32}},
+            "`layer` is 3, expected -1 to -2 or 1 to 2",
+        ),
     ],
 )
 def test_values_of_wrong_types_in_an_index(copied, change, problem):
