@@ -36,6 +36,8 @@ from bert import quiet
 from bert.errors import InputError, Stopped
 from bert.options import Dataclass, Options, is_required
 
+LONGEST_MESSAGE = 2000  # characters of an error
+
 _DEFINE: dict[type, Callable[..., object]] = {
     str: absl_flags.DEFINE_string,
     int: absl_flags.DEFINE_integer,
@@ -248,7 +250,7 @@ def show_log(settings_class: type[Dataclass]) -> None:
 def _one_line(error: Exception, settings_class: type[Dataclass]) -> str | None:
     """The line to print for an error the user can mend, None for one that is ours."""
     if isinstance(error, InputError):
-        return " ".join(str(error).split("\n"))
+        return _cut(" ".join(str(error).split("\n")))
     tf_errors = sys.modules["tensorflow"].errors if "tensorflow" in sys.modules else None
     if tf_errors and isinstance(error, tf_errors.ResourceExhaustedError):
         if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
@@ -263,6 +265,14 @@ def _one_line(error: Exception, settings_class: type[Dataclass]) -> str | None:
     if isinstance(error, MemoryError):
         return _out_of_memory(settings_class)
     return None
+
+
+def _cut(message: str) -> str:
+    """A message that quotes a file without end, without its middle: nobody reads a megabyte for one line."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    half = LONGEST_MESSAGE // 2 - 50
+    return f"{message[:half]} ... [{len(message) - 2 * half} characters] ... {message[-half:]}"
 
 
 def _out_of_memory(settings_class: type[Dataclass]) -> str:

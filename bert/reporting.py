@@ -131,6 +131,8 @@ class StepLog:
         self._lines, steps = JsonLines(path, kept), [values["step"] for values, _ in kept]
         if lost := start_step - len(set(steps)):
             logger.warning("%s has no line of %d of the %d steps so far.", path, lost, start_step)
+        if strange := sum(values.keys() != kept[0][0].keys() for values, _ in kept):
+            logger.warning("%s: %d lines name other values than the first; a name may be damaged.", path, strange)
         if twice := len(steps) - len(set(steps)):
             logger.warning("%s has %d lines of steps that it has already told.", path, twice)
 

@@ -6,15 +6,17 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 
 import numpy as np
 import pytest
 
-from bert import checkpoint, files, sidecar
+from bert import checkpoint, cli, files, sidecar
 from bert.errors import InputError
 from bert.pretraining_data.report import Counts
 from bert.reporting import StepLog
+from bert.tasks import class_weights
 from tests import commands
 from tests.test_names_and_paths import CREATE, creation, training
 
@@ -203,3 +205,40 @@ def test_a_log_that_cannot_grow_is_named(tmp_path):
     process.start()
     process.join()
     assert process.exitcode == 0
+
+
+def test_a_log_in_which_a_name_is_damaged(tmp_path, caplog):
+    lines = ['{"step": 1, "loss": 1.0}', '{"step": 2, "mnss": 1.0}', '{"step": 3, "loss": 1.0}']
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    StepLog(str(tmp_path), 3)
+    assert "metrics.jsonl: 1 lines name other values than the first; a name may be damaged" in caplog.text
+    assert (tmp_path / "metrics.jsonl").read_text().splitlines() == lines
+
+
+@pytest.mark.parametrize("is_made_anew", [True, False])
+def test_a_folder_that_is_deleted_while_it_is_written_is_not_taken_for_whole(tmp_path, is_made_anew):
+    """Also where a library makes it anew for the rest of its files."""
+
+    def write() -> None:
+        with files.new_folder(str(tmp_path / "out" / "model"), "export_dir") as folder:
+            shutil.rmtree(tmp_path / "out")
+            if is_made_anew:
+                os.makedirs(folder)
+
+    with pytest.raises(InputError, match=r"`export_dir`: .*model was deleted while it was written"):
+        write()
+    assert not (tmp_path / "out" / "model").exists()
+
+
+def test_a_message_that_quotes_a_file_without_end_is_cut(tmp_path):
+    flags = {"vocab_file": commands.VOCABULARY, "bert_config_file": commands.write_config(tmp_path)}
+    outcome = commands.run(
+        "run_classifier", task_name="x" * 10_000, data_dir=tmp_path, output_dir=tmp_path, do_train=True, **flags
+    )
+    assert 1000 < len(outcome.error) <= cli.LONGEST_MESSAGE
+
+
+def test_a_label_without_end_is_quoted_in_part(tmp_path):
+    (tmp_path / "weights.tsv").write_text("x" * 10_000 + "\t1\n")
+    with pytest.raises(InputError, match=r"weights.tsv:1: unknown label 'x{60}\.\.\.', expected a line"):
+        class_weights.from_file(str(tmp_path / "weights.tsv"), ["yes", "no"])

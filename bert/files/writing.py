@@ -98,7 +98,7 @@ def new_folder(path: str, flag: str) -> Iterator[str]:
     """Gives a folder to fill; it becomes `path` on success, and goes on any error.
 
     Raises InputError, naming the flag, where `path` cannot become a folder, is not empty, is made by another process,
-    or is not on a local disk.
+    is not on a local disk, or was deleted meanwhile.
     """
     if is_remote(path):
         raise InputError(f"`{flag}`: {path} is not on a local disk, where a folder can be renamed when it is whole")
@@ -113,8 +113,12 @@ def new_folder(path: str, flag: str) -> Iterator[str]:
         with temporary_folder(target) as temporary:
             whole = os.path.join(temporary, name)  # unlike the folder around it, one that others may read
             os.mkdir(whole)
+            made = os.stat(temporary)
             with named(path):
                 yield whole
+            # TensorFlow makes a folder that is gone anew, without what had been written into it.
+            if not os.path.exists(whole) or not os.path.samestat(made, os.stat(temporary)):
+                raise InputError(f"`{flag}`: {path} was deleted while it was written")
             for folder, _, names in os.walk(whole):
                 for path_inside in (folder, *(os.path.join(folder, file) for file in names)):
                     flush(path_inside)
