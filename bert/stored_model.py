@@ -15,7 +15,7 @@ from bert.heads import HeadedModel
 from bert.retrieval import index
 from bert.tasks import label_kinds, labels_file
 from bert.tokenization import Vocabulary
-from bert.training.run_folder import RunFolder
+from bert.training.run_folder import RunFolder, trained_with
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def read(folder: str, vocab_file: str | None = None) -> StoredModel:
     if files.exists(os.path.join(folder, ONNX_FILE)):
         return _read_onnx(folder, vocab_file)
     run, labels = RunFolder(folder).content(), labels_file.read(folder)
-    settings = RunFolder(folder).trained_with() or _told_of_training(run, labels or {})
+    settings = trained_with(run) or _told_of_training(run, labels or {})
     config = BertConfig.from_dict(run["config"]) if "config" in run else BertConfig.from_json_file(folder)
     named = vocab_file or _vocabulary_of(folder, settings)
     vocabulary, vocab_path = _read_vocabulary(folder, named, config, run)

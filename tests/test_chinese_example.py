@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bert.errors import InputError
-from examples.chinese import ablations, cleaning, downstream, names, results, start, texts
+from examples.chinese import ablations, cleaning, downstream, names, results, starting_weights, texts
 from examples.chinese.results import Cell
 from examples.chinese.tasks import TASKS
 from tests import chinese_texts, commands
@@ -321,7 +321,7 @@ def test_field_sh_gives_flags_that_exist(tmp_path):
 
 def test_neighbours_are_counted_by_hand():
     """Two lines, 1 2 3 and 1 2: beside each other twice, once, and once two apart; never across the lines."""
-    counts = start.Counts(4)
+    counts = starting_weights.Counts(4)
     counts.add(np.array([1, 2, 3, 1, 2]), np.array([0, 3, 5]))
     assert counts.pieces.tolist() == [0, 2, 2, 1]
     expected = [[0, 0, 0, 0], [0, 0, 2, 0.5], [0, 2, 0, 1], [0, 0.5, 1, 0]]
@@ -331,12 +331,12 @@ def test_neighbours_are_counted_by_hand():
 def test_heads_look_beside_their_piece():
     """Whatever stands there, most of the attention of a row goes to the place that the head is for."""
     random = np.random.default_rng(0)
-    waves, frequencies = start.sinusoids(128, 256)
-    axes = start.rotation(256, random)
-    query, key = start.looking_beside(axes, frequencies, 4)
+    waves, frequencies = starting_weights.sinusoids(128, 256)
+    axes = starting_weights.rotation(256, random)
+    query, key = starting_weights.looking_beside(axes, frequencies, 4)
     x = waves @ axes + random.normal(size=(128, 256))
     x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)  # [S, D]
-    for head, shift in enumerate(start.SHIFTS):
+    for head, shift in enumerate(starting_weights.SHIFTS):
         columns = slice(head * 64, head * 64 + 64)
         scores = np.exp(x @ query[:, columns] @ (x @ key[:, columns]).T / 8)  # [S, S]
         attention = scores / scores.sum(axis=1, keepdims=True)
@@ -346,10 +346,10 @@ def test_heads_look_beside_their_piece():
 
 def test_neighbours_in_common_make_words_alike():
     """Pieces 1 and 2 stand between the same others, 3 and 4 between others; their frequencies are the bias."""
-    counts = start.Counts(8)
+    counts = starting_weights.Counts(8)
     for ids in ([5, 1, 6], [5, 2, 6], [7, 3, 0], [7, 4, 0]):
         counts.add(np.array(ids * 3), np.array([0, 3, 6, 9]))
-    vectors = start.word_embeddings(counts, 4, np.random.default_rng(0))
+    vectors = starting_weights.word_embeddings(counts, 4, np.random.default_rng(0))
     assert np.allclose(np.linalg.norm(vectors, axis=1), 2)
     alike = vectors @ vectors.T / 4
     assert min(alike[1, 2], alike[3, 4]) > 0.9

@@ -17,7 +17,7 @@ from bert.flags import FineTuningFlags
 from bert.measures import Measure
 from bert.options import BEST, WEIGHTS
 from bert.training import traces
-from bert.training.run_folder import RunFolder
+from bert.training.run_folder import RunFolder, trained_with
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def _name(seed: int) -> str:
 def check_folder(trial: FineTuningFlags) -> None:
     """Raises InputError for a trial that was begun with other settings: a mean over both would be of nothing."""
     folder = RunFolder(trial.output_dir)
-    if not folder.trained_with() or not folder.checkpoints.latest():
+    if not trained_with(folder.content()) or not folder.checkpoints.latest():
         return
     decided_by = {WEIGHTS, BEST} if trial.eval_every_steps else {WEIGHTS}  # the rest is asked anew of every trial
     learned = {field.name for field in dataclasses.fields(trial) if field.metadata["decides"] in decided_by}
@@ -93,7 +93,7 @@ def _sum_up(settings: FineTuningFlags, found: Sequence[Values]) -> None:
     for line in table:
         logger.info("  %s", line)
     table_path, path = (os.path.join(settings.output_dir, name) for name in (TABLE_FILE, TRIALS_FILE))
-    files.write_text(table_path, "".join(f"{line}\n" for line in table))
+    files.write_lines(table_path, table)
     files.write_json(path, content)
     logger.info("Wrote %s and %s", table_path, path)
     folder = os.path.join(settings.output_dir, _name(best))

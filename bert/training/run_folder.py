@@ -70,14 +70,11 @@ class RunFolder:
                 f"{_brief(ours[name])}; choose another folder or delete that one"
             )
 
-    def trained_with(self) -> dict[str, Any]:
-        """The settings of the training that made the weights; nothing where none is told."""
-        return _trained_with(self.content())
-
     def changes(self, settings: Dataclass) -> dict[str, tuple[object, object]]:
         """The settings that are others than those of the training, or, of a model that was not trained here, of the
         last command: name -> then and now."""
-        before = self.trained_with() or self.content().get("settings", {})
+        content = self.content()
+        before = trained_with(content) or content.get("settings", {})
         now = dataclasses.asdict(settings)
         return {name: (before[name], now[name]) for name in now if name in before and before[name] != now[name]}
 
@@ -97,8 +94,8 @@ class RunFolder:
         files.make_folder(self.own_path)
         with files.locked_folder(self.own_path):
             before, now = self.content(), dataclasses.asdict(settings)
-            trained_with = now if trains else _trained_with(before)
-            told = {"trained_with": trained_with} if trained_with else {}
+            training = now if trains else trained_with(before)
+            told = {"trained_with": training} if training else {}
             files.write_json(self.own_file(RUN_FILE), {**before, **identity, "settings": now, **told})
             yield
 
@@ -123,8 +120,11 @@ class RunFolder:
         return {**files.checked(files.read_json(path), _RUN_SCHEMA, path)}
 
 
-def _trained_with(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Older versions kept the settings of the last command alone, which are these if it trained."""
+def trained_with(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the training that made the weights, of the content of a run.json; nothing where none is told.
+
+    Older versions kept the settings of the last command alone, which are these if it trained.
+    """
     last = content.get("settings", {})
     return content.get("trained_with", last if last.get("do_train") else {})
 

@@ -49,7 +49,7 @@ def rows(name: str) -> list[Row]:
 def write(settings: Settings, name: str, header: tuple[str, ...], lines: Iterable[tuple]) -> None:
     path = os.path.join(settings.output_dir, name)
     content = ["\t".join(map(str, line)) for line in (header, *lines)]
-    files.write_text(path, "".join(f"{line}\n" for line in content))
+    files.write_lines(path, content)
     print(f"Wrote {len(content) - 1} rows to {path}")
 
 

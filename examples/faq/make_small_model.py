@@ -34,7 +34,7 @@ def main(settings: Settings) -> None:
     vocabulary = [*SPECIAL_TOKENS, *pieces(read_characters(settings))]
     config = BertConfig(len(vocabulary), 128, 4, 4, 512, max_position_embeddings=128, type_vocab_size=2)
     files.make_folder(settings.output_dir)
-    files.write_text(os.path.join(settings.output_dir, "vocab.txt"), "".join(f"{piece}\n" for piece in vocabulary))
+    files.write_lines(os.path.join(settings.output_dir, "vocab.txt"), vocabulary)
     files.write_text(os.path.join(settings.output_dir, "bert_config.json"), config.to_json())
     print(f"Wrote vocab.txt with {len(vocabulary)} pieces and bert_config.json to {settings.output_dir}")
 
