@@ -44,7 +44,7 @@ def test_a_second_run_is_told_who_has_the_folder(tmp_path):
     argv = [sys.executable, "run_pretraining.py", *(f"--{name}={value}" for name, value in flags.items())]
     first = subprocess.Popen(argv, cwd=commands.TESTS.parent, stderr=subprocess.DEVNULL)
     try:
-        while not (flags["output_dir"] / "model.ckpt-5.index").exists():
+        while not any(flags["output_dir"].glob("model.ckpt-*.index")):  # of a quick machine the first is soon gone
             assert first.poll() is None
             time.sleep(0.2)
         message = commands.run("run_pretraining", **flags).error
