@@ -49,7 +49,6 @@ pretrain() {
     --train_minutes="$minutes" \
     --num_train_steps="$MOST_STEPS" \
     --num_warmup_steps=$((MOST_STEPS / 10)) \
-    --learning_rate="$LEARNING_RATE" \
     --adam_bias_correction=True \
     --mixed_precision="$PRECISION" \
     --train_batch_size="$BATCH_SIZE" \
@@ -112,9 +111,12 @@ step "$OUTPUT/start" python -m examples.chinese.start \
 sed 's/\(dropout_prob": \)[0-9.]*/\10.0/' "$CONFIG" \
   > "$OUTPUT/pretraining_config.json"
 
-# Short rows are cheap, and most is learned from them; long ones teach the later positions.
-pretrain stage1 64 "$SHORT_MINUTES" --init_checkpoint="$OUTPUT/start/bert_model.ckpt"
-pretrain stage2 128 "$LONG_MINUTES" --init_checkpoint="$OUTPUT/stage1"
+# Short rows are cheap, and most is learned from them, more of it without next sentences; long ones teach the later
+# positions and what follows what, in smaller steps, which leave alone what is known.
+pretrain stage1 64 "$SHORT_MINUTES" --init_checkpoint="$OUTPUT/start/bert_model.ckpt" \
+  --learning_rate="$LEARNING_RATE" --next_sentence=False
+pretrain stage2 128 "$LONG_MINUTES" --init_checkpoint="$OUTPUT/stage1" \
+  --learning_rate="$(awk -v rate="$LEARNING_RATE" 'BEGIN {print rate / 3}')"
 
 step "$OUTPUT/model/vocab.txt" python -m bert convert \
   --model_dir="$OUTPUT/stage2" \
