@@ -2,7 +2,7 @@
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
@@ -20,6 +20,23 @@ def plain_operations() -> Iterator[None]:
         yield
     finally:
         _PLAIN.reset(token)
+
+
+Function = Callable[..., tf.Tensor]
+
+
+def _in_float32(forward: Function, backward: Function) -> Function:
+    """An activation with its gradient. XLA compiles both for float32 only: its code for half precision is several times
+    slower on processors than to convert before and after."""
+
+    @tf.custom_gradient
+    def activation(x: tf.Tensor) -> tuple[tf.Tensor, Function]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return tf.cast(backward(tf.cast(x, tf.float32), tf.cast(upstream, tf.float32)), x.dtype)
+
+        return tf.cast(forward(tf.cast(x, tf.float32)), x.dtype), gradient
+
+    return activation
 
 
 # gelu(x) = x · sigmoid(2 sqrt(2/π) (x + 0.044715 x³)): the tanh form of Hendrycks & Gimpel (2016), that Google's
@@ -41,9 +58,7 @@ def _gelu_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     return upstream * gate * (1.0 + x * (1.0 - gate) * (_GELU_LINEAR + 3.0 * _GELU_CUBIC * square))
 
 
-@tf.custom_gradient
-def _trained_gelu(x: tf.Tensor) -> tf.Tensor:
-    return _gelu(x), lambda upstream: _gelu_gradient(x, upstream)
+_trained_gelu = _in_float32(_gelu, _gelu_gradient)
 
 
 def gelu(x: tf.Tensor) -> tf.Tensor:
@@ -68,9 +83,7 @@ def _gelu_exact_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     return upstream * (0.5 * (1.0 + tf.math.erf(x * _ERF_SCALE)) + x * density)
 
 
-@tf.custom_gradient
-def _trained_gelu_exact(x: tf.Tensor) -> tf.Tensor:
-    return _gelu_exact(x), lambda upstream: _gelu_exact_gradient(x, upstream)
+_trained_gelu_exact = _in_float32(_gelu_exact, _gelu_exact_gradient)
 
 
 def gelu_exact(x: tf.Tensor) -> tf.Tensor:

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from bert.activations import ACTIVATIONS
 from bert.config import BertConfig
+from bert.operations import attention_weights, dropped, normalized, product
 
 MASKED_SCORE = -10000.0  # added to a padding key's score, as in the original (docs/parity.md 9): its softmax is 0
 
@@ -42,9 +43,7 @@ class Dense(keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        rows = tf.reshape(x, [-1, x.shape[-1]])
-        rows = tf.nn.bias_add(tf.matmul(rows, self.kernel), self.bias)
-        return tf.reshape(ACTIVATIONS[self.activation](rows), tf.concat([tf.shape(x)[:-1], [self.units]], axis=0))
+        return ACTIVATIONS[self.activation](product(x, self.kernel, self.bias))
 
 
 class LayerNormalization(keras.layers.Layer):
@@ -60,10 +59,8 @@ class LayerNormalization(keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        x = tf.cast(x, tf.float32)
-        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-        normalized = (x - mean) * tf.math.rsqrt(variance + self.epsilon)
-        return tf.cast(normalized * self.gamma + self.beta, self.compute_dtype)
+        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        return tf.cast(normalized(tf.cast(x, tf.float32), gamma, beta, self.epsilon), self.compute_dtype)
 
 
 class Dropout(keras.layers.Layer):
@@ -81,26 +78,10 @@ class Dropout(keras.layers.Layer):
     def call(self, x: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         if seed is None or self.rate == 0.0:
             return x
-        own_seed = tf.random.experimental.stateless_fold_in(seed, self.path_hash)
-        return _masked(x, _keep_mask(tf.shape(x), self.rate, own_seed), 1.0 / (1.0 - self.rate))
+        return dropped(x, self.rate, self.own_seed(seed))
 
-
-def _keep_mask(shape: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
-    """Booleans, True with probability 1 - rate. Random bits are what dropout costs, so each word serves twice."""
-    size = tf.reduce_prod(shape)
-    words = tf.random.stateless_uniform([(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32)
-    halves = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:size]
-    return tf.reshape(halves >= tf.constant(round(rate * 2**16), tf.uint16), shape)
-
-
-@tf.custom_gradient
-def _masked(x: tf.Tensor, keep: tf.Tensor, scale: float) -> tf.Tensor:
-    """x · keep · scale. The gradient keeps the booleans, a quarter of the memory of the factors."""
-
-    def masked(values: tf.Tensor) -> tf.Tensor:
-        return values * (tf.cast(keep, values.dtype) * tf.cast(scale, values.dtype))
-
-    return masked(x), lambda upstream: (masked(upstream), None, None)
+    def own_seed(self, seed: tf.Tensor) -> tf.Tensor:
+        return tf.random.experimental.stateless_fold_in(seed, self.path_hash)
 
 
 class Embeddings(keras.layers.Layer):
@@ -158,20 +139,37 @@ class SelfAttention(keras.layers.Layer):
         self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
         """queries [B, K, H] ask, hidden [B, S, H] answers; input_mask [B, S] says which rows of it are tokens."""
-        query = self._split(self.query(queries))  # [B, N, K, D]
-        key = self._split(self.key(hidden))  # [B, N, S, D]
-        value = self._split(self.value(hidden))  # [B, N, S, D]
-        scale = tf.math.rsqrt(tf.cast(query.shape[-1], query.dtype))
-        scores = tf.matmul(query * scale, key, transpose_b=True)  # [B, N, K, S]
+        query, key, value = self._projected(queries, hidden, seed is not None)
+        scores = tf.matmul(query, key, transpose_b=True)  # [B, N, K, S]
         padding = 1.0 - tf.cast(tf.expand_dims(tf.expand_dims(input_mask, 1), 1), tf.float32)  # [B, 1, 1, S]
-        weights = tf.nn.softmax(tf.cast(scores, tf.float32) + MASKED_SCORE * padding)
-        weights = self.dropout(tf.cast(weights, scores.dtype), seed=seed)
-        context = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])  # [B, K, N, D]
+        own_seed = None if seed is None else self.dropout.own_seed(seed)
+        weights = attention_weights(tf.cast(scores, tf.float32) + MASKED_SCORE * padding, self.dropout.rate, own_seed)
+        context = tf.matmul(tf.cast(weights, scores.dtype), value)  # [B, N, K, D]
+        context = tf.transpose(context, [0, 2, 1, 3])  # [B, K, N, D]
         return tf.reshape(context, tf.shape(queries))  # [B, K, H]
 
-    def _split(self, x: tf.Tensor) -> tf.Tensor:
-        x = tf.reshape(x, [-1, tf.shape(x)[1], self.num_heads, x.shape[-1] // self.num_heads])  # [B, S, N, D]
-        return tf.transpose(x, [0, 2, 1, 3])  # [B, N, S, D]
+    def _projected(self, queries: tf.Tensor, hidden: tf.Tensor, training: bool) -> list[tf.Tensor]:
+        """Queries times 1/√D, [B, N, K, D]; keys, and values times what `attention_weights` leaves out, [B, N, S, D].
+
+        In training, what reads the same rows is one product of glued kernels, and so are its gradients. To glue them
+        takes longer than it saves where few rows are only answered.
+        """
+        scale = tf.math.rsqrt(tf.cast(queries.shape[-1] // self.num_heads, queries.dtype))
+        if not training:
+            query, key, value = self.query(queries), self.key(hidden), self.value(hidden)
+            return [*self._split(query * scale, 1), *self._split(key, 1), *self._split(value, 1)]
+        value_scale = tf.cast(1.0 / (1.0 - self.dropout.rate), queries.dtype)
+        kernels = [self.query.kernel * scale, self.key.kernel, self.value.kernel * value_scale]
+        biases = [self.query.bias * scale, self.key.bias, self.value.bias * value_scale]
+        own = 0 if queries is hidden else 1  # the queries of few positions are a product of their own
+        asked = self._split(product(queries, kernels[0], biases[0]), 1) if own else []
+        return asked + self._split(product(hidden, tf.concat(kernels[own:], 1), tf.concat(biases[own:], 0)), 3 - own)
+
+    def _split(self, x: tf.Tensor, parts: int) -> list[tf.Tensor]:
+        """Parts [B, N, S, D] of x [B, S, parts * H]."""
+        size = x.shape[-1] // parts // self.num_heads
+        x = tf.reshape(x, [-1, tf.shape(x)[1], parts, self.num_heads, size])  # [B, S, parts, N, D]
+        return tf.unstack(tf.transpose(x, [2, 0, 3, 1, 4]))  # parts of [B, N, S, D]
 
 
 class ResidualOutput(keras.layers.Layer):
