@@ -7,7 +7,9 @@ A stream is the state of a Mersenne Twister as `random.Random.getstate` gives it
 used up, and behind it the 624 numbers that are drawn from the words: uint32 [1249].
 """
 
+import contextlib
 import functools
+import gc
 import random
 from array import array
 from collections.abc import Callable, Iterator
@@ -69,22 +71,18 @@ class _Task(NamedTuple):
 
 
 class CompiledSampler:
-    """Draws the instances of all documents; takes the arguments of `InstanceSampler` and draws as it does.
-
-    Attributes:
-      stream: the stream of random numbers, which begins where `rng` is.
-    """
+    """Draws the instances of all documents as `InstanceSampler` does, which says what the arguments are. `rng` stays
+    where it is."""
 
     def __init__(self, corpus: Corpus, vocabulary: Vocabulary, options: Options, rng: random.Random) -> None:
         self._stream = np.zeros(_NUMBERS + _WORDS, np.uint32)
         self._stream[:_NUMBERS] = rng.getstate()[1]
-        _temper(self._stream)
         room = options.max_seq_length - 3
         probability, most = options.masked_lm_prob, options.max_predictions_per_seq
         self._task = _Task(
             np.asarray(corpus.sentences, np.int64),
             np.asarray(corpus.documents, np.int64),
-            np.zeros(0, np.uint8) if corpus.continues is None else np.array(corpus.continues),
+            np.zeros(0, np.uint8) if corpus.continues is None else np.asarray(corpus.continues),
             np.arange(corpus.num_documents),
             np.array([*vocabulary.ids.values()]),
             np.array([wanted_count(count + 3, probability, most) for count in range(room + 1)]),
@@ -94,7 +92,9 @@ class CompiledSampler:
         )
         self._width = plan_width(options)
         self._work = np.zeros((3, room + 1), np.int64)
-        self.shuffle(self._task.order)
+        with _garbage_kept():
+            _temper(self._stream)
+            self.shuffle(self._task.order)
 
     @property
     def state(self) -> tuple:
@@ -114,6 +114,19 @@ class CompiledSampler:
             count = _draw(self._stream, self._task, place, self._work, plans)
             yield plans[:count].view(np.uint64), int(place[_INDEX]) - documents
             documents = int(place[_INDEX])
+
+
+@contextlib.contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Loading compiled code makes so many objects that Python looks for garbage again and again, and with TensorFlow in
+    the process that takes three quarters of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @_compiled
@@ -245,7 +258,7 @@ def _renew(stream: np.ndarray) -> None:
 
 
 @_compiled
-def _mixed(word: int, after: int, other: int) -> int:
+def _mixed(word: np.uint32, after: np.uint32, other: np.uint32) -> np.uint32:
     mixed = (word & _HIGH) | (after & _LOW)
     return other ^ (mixed >> _ONE) ^ (_TWIST & -(mixed & _ONE))
 
@@ -261,7 +274,7 @@ def _temper(stream: np.ndarray) -> None:
 
 
 @_inlined  # a call takes ten times as long as what it does
-def _bits(stream: np.ndarray, count: int) -> int:
+def _bits(stream: np.ndarray, count: int) -> Any:
     """A number of 1 to 32 bits, as `getrandbits` draws it."""
     if stream[_USED] == _WORDS:
         _renew(stream)
