@@ -36,7 +36,7 @@ def _rows(matrices: list[np.ndarray]) -> list[list[bytes]]:
     if not matrices:
         return []
     matrix = np.hstack(matrices)
-    return [matrix.view(f"V{matrix.shape[1]}").reshape(-1).tolist()]
+    return [np.frombuffer(matrix.tobytes(), f"V{matrix.shape[1]}").tolist()]
 
 
 def _varints(values: np.ndarray) -> np.ndarray | list[bytes]:
