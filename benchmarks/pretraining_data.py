@@ -8,12 +8,14 @@ an environment of its own beside TensorFlow, named by --original_python; without
 
     python -m venv original && original/bin/pip install tensorflow==2.21.0 bert-tensorflow==1.0.4
 
-Three tables, each left out with its size at 0 or empty:
+Four tables, each left out with its size at 0 or empty:
 
 1. --megabytes: the original, the exact mode, the streaming mode with 1 and 2 workers, in turns, so that a busy machine
-   hits all alike; medians over the rounds. Memory is measured in a run of its own behind them.
+   hits all alike; medians over the rounds. Where numba is installed, the exact mode without it has a row beside. Memory
+   is measured in a run of its own behind them.
 2. --scaling_megabytes: the streaming mode on more text, by the number of workers.
 3. --memory_megabytes: memory against the size of the text.
+4. --stage_megabytes: what an instance takes in each stage of the streaming mode, and in both samplers of the exact one.
 
 Seconds begin where the imports end. In the streaming mode they include the start of the workers, which import
 TensorFlow too; processor seconds tell work from waiting.
@@ -23,6 +25,7 @@ import csv
 import dataclasses
 import hashlib
 import importlib.resources
+import importlib.util
 import itertools
 import json
 import os
@@ -37,6 +40,7 @@ from benchmarks import processes
 from bert import cli, flags, sidecar
 from bert.errors import InputError
 from bert.options import option, required
+from bert.pretraining_data.options import Options
 from bert.pretraining_data.reading import split_sentences
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -56,6 +60,7 @@ class Settings:
     scaling_workers: str = option("1,2", "Second table: numbers of workers.")
     scaling_rounds: int = option(2, "Second table: runs of each number of workers.")
     memory_megabytes: str = option("10,100", "Third table: sizes of the texts; empty: no third table.")
+    stage_megabytes: float = option(3.0, "Fourth table: size of the text; 0: no fourth table.")
     work_folder: str | None = option(None, "Where texts and records go for the time; by default the system's.")
 
     def check(self) -> None:
@@ -91,7 +96,7 @@ tf.flags.FLAGS(sys.argv)
 class Bench:
     """The folder everything happens in, and how to run a program there.
 
-    A program is named `original`, `exact` or `streaming N`, with N workers.
+    A program is named `original`, `exact`, `uncompiled exact`, without numba, or `streaming N`, with N workers.
     """
 
     def __init__(self, settings: Settings, folder: pathlib.Path):
@@ -114,6 +119,8 @@ class Bench:
         python, program, folder = sys.executable, _OURS, ROOT
         if name == "original":
             python, program, folder = os.path.abspath(self._settings.original_python), _ORIGINAL, self._folder
+        if name == "uncompiled exact":
+            program = f'import sys; sys.modules["numba"] = None\n{_OURS}'
         if name.startswith("streaming"):
             flags["num_workers"] = name.split()[1]
         argv = [python, "-c", program, *(f"--{flag}={value}" for flag, value in flags.items())]
@@ -157,6 +164,8 @@ def speed_table(settings: Settings, bench: Bench) -> None:
     """Original, exact mode, streaming mode with 1 and 2 workers; equal records have equal fingerprints."""
     text, block = bench.text(settings.megabytes), {"block_size_mb": min(4, settings.megabytes / 8)}
     programs = {"exact": {}, "streaming 1": block, "streaming 2": block}
+    if importlib.util.find_spec("numba"):
+        programs = {"uncompiled exact": {}, **programs}
     if settings.original_python:
         programs = {"original": {}, **programs}
     runs: dict[str, list[processes.Run]] = {name: [] for name in programs}
@@ -236,6 +245,20 @@ def memory_table(settings: Settings, bench: Bench) -> None:
             print(f"| {megabytes} | {name} | {run.seconds:.1f} | {run.megabytes:.0f} | {allowed} |", flush=True)
 
 
+def stage_table(settings: Settings, bench: Bench) -> None:
+    """Microseconds of the processor an instance, in this process: the best of three passes over a block."""
+    cli.import_tensorflow()
+    from benchmarks import pretraining_stages
+
+    options = Options(vocab_file=settings.vocab_file, dupe_factor=settings.dupe_factor)
+    text = bench.text(settings.stage_megabytes).read_text(encoding="utf-8")
+    print(f"\n{settings.stage_megabytes:g} MB, dupe_factor {settings.dupe_factor}, {machine()}\n")
+    print("| stage | microseconds of the processor an instance |")
+    print("|---|---|")
+    for stage, seconds in pretraining_stages.measure(text, options).items():
+        print(f"| {stage} | {1e6 * seconds:.2f} |")
+
+
 def machine() -> str:
     """The machine in one line."""
     lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
@@ -253,6 +276,8 @@ def main(settings: Settings) -> None:
             scaling_table(settings, bench)
         if settings.memory_megabytes:
             memory_table(settings, bench)
+        if settings.stage_megabytes:
+            stage_table(settings, bench)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from bert.records import PRETRAINING, PRETRAINING_WORDS
 from bert.records.serialization import serialize
 from bert.tokenization import Tokenizer, Vocabulary
 
-_INSTANCES_PER_BATCH = 1024
+_INSTANCES_PER_BATCH = 512  # their arrays stay in the processor's caches
 _DOCUMENTS_PER_BLOCK = 8  # at least, by cutting longer documents: enough for random next sentences
 
 

@@ -7,7 +7,7 @@ this starts at once.
 
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -16,28 +16,27 @@ from bert.records.kinds import RecordKind
 
 def serialize(kind: RecordKind, features: Mapping[str, np.ndarray]) -> list[bytes]:
     """The records of B rows: each feature of the kind is an array [B, length] of numbers."""
-    columns: list[np.ndarray | list[bytes]] = []  # matrices of bytes [B, N] where all rows have one length
+    parts: list[Iterable[bytes]] = []  # of each row; joined they are its features
+    fixed: list[np.ndarray] = []  # matrices of bytes [B, N], not cut into rows yet: neighbours are cut at once
     for feature in kind.sorted_features:
         values = features[feature.name]
         payload = values.astype("<f4").view(np.uint8) if feature.is_float else _varints(values)
-        if isinstance(payload, list):
-            columns.append([_entry(feature.name, False, len(row)) + row for row in payload])
+        if isinstance(payload, np.ndarray):
+            start = np.frombuffer(_entry(feature.name, feature.is_float, payload.shape[1]), np.uint8)
+            fixed += [np.broadcast_to(start, (len(payload), len(start))), payload]
             continue
-        start = np.frombuffer(_entry(feature.name, feature.is_float, payload.shape[1]), np.uint8)
-        entries = np.hstack([np.broadcast_to(start, (len(payload), len(start))), payload])
-        if columns and isinstance(columns[-1], np.ndarray):
-            columns[-1] = np.hstack([columns[-1], entries])  # two neighbours are cut into rows at once
-        else:
-            columns.append(entries)
-    contents = map(b"".join, zip(*map(_rows, columns), strict=True))
+        parts += [*_rows(fixed), [_entry(feature.name, False, size) for size in map(len, payload)], payload]
+        fixed = []
+    contents = map(b"".join, zip(*parts, *_rows(fixed), strict=True))
     return [b"\n" + _varint(len(content)) + content for content in contents]  # Example.features
 
 
-def _rows(column: np.ndarray | list[bytes]) -> list[bytes]:
-    if isinstance(column, list):
-        return column
-    content, width = column.tobytes(), column.shape[1]
-    return [content[start : start + width] for start in range(0, len(content), width)]
+def _rows(matrices: list[np.ndarray]) -> list[list[bytes]]:
+    """The rows of some matrices side by side, in a list; an empty one without matrices."""
+    if not matrices:
+        return []
+    matrix = np.hstack(matrices)
+    return [np.frombuffer(matrix.tobytes(), f"V{matrix.shape[1]}").tolist()]
 
 
 def _varints(values: np.ndarray) -> np.ndarray | list[bytes]:

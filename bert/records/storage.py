@@ -11,8 +11,6 @@ from bert.records import frames
 from bert.records.kinds import RecordKind
 from bert.records.serialization import serialize
 
-_READ_TOGETHER = 1 << 20  # bytes, each record counted as long as the longest
-
 
 def write_rows(path: str, kind: RecordKind, batches: Iterable[Mapping[str, np.ndarray]]) -> int:
     """Writes the rows of all batches (`serialize` says what a batch is) to a file, atomically; returns how many."""
@@ -27,15 +25,12 @@ def write_rows(path: str, kind: RecordKind, batches: Iterable[Mapping[str, np.nd
 
 def read(path: str) -> Iterator[bytes]:
     """Yields the serialized records of a file. Raises InputError with the record's number where it is damaged."""
-    number = 0
     with files.open_binary(path) as file:
-        for batch in _batches(file, path):
-            contents = [content for content, _ in batch]
-            for (content, found), expected in zip(batch, frames.checksums(contents), strict=True):
-                if found != expected:
-                    raise _damaged(path, number)
-                yield content
-                number += 1
+        for number, length in enumerate(_lengths(file, path)):
+            content = file.read(length)
+            if file.read(frames.FOOTER) != frames.checksum(content):
+                raise _damaged(path, number)
+            yield content
 
 
 def count(path: str) -> int:
@@ -61,23 +56,6 @@ def _lengths(file: IO[bytes], path: str) -> Iterator[int]:
             raise _damaged(path, number)
         yield length
         number += 1
-
-
-def _batches(file: IO[bytes], path: str) -> Iterator[list[tuple[bytes, bytes]]]:
-    """Records and their checksums, so many at once that taking the checksums anew is fast."""
-    batch: list[tuple[bytes, bytes]] = []
-    longest = 0
-    try:
-        for length in _lengths(file, path):
-            longest = max(longest, length)
-            if batch and (len(batch) + 1) * longest > _READ_TOGETHER:
-                yield batch
-                batch, longest = [], length
-            batch.append((file.read(length), file.read(frames.FOOTER)))
-    except InputError:
-        yield batch  # what stands before the damaged offset
-        raise
-    yield batch
 
 
 def _damaged(path: str, number: int) -> InputError:
