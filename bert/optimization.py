@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bert.touched_rows import LEAST_ROWS, TouchedRows, adam_update
+
 FIRST_LOSS_SCALE = 2.0**15
 STEPS_TO_DOUBLE = 2000
 NO_DECAY = re.compile("LayerNorm|layer_norm|bias")  # weight decay passes over a variable whose path has one of these
@@ -65,6 +67,15 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         super().build(variables)
         self.adam_m = [self.add_variable_from_reference(v, name="adam_m") for v in variables]
         self.adam_v = [self.add_variable_from_reference(v, name="adam_v") for v in variables]
+        self._touched = (
+            {}
+            if tf.distribute.has_strategy()
+            else {
+                index: TouchedRows(variable.shape[0])
+                for index, variable in enumerate(variables)
+                if len(variable.shape) == 2 and variable.shape[0] >= LEAST_ROWS
+            }
+        )
 
         if self.loss_scaling:
             shared = {"shape": (), "aggregation": "only_first_replica"}
@@ -82,6 +93,11 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         if self.loss_scaling:
             named |= {"loss_scale": self.loss_scale, "loss_scale/finite_steps": self.finite_steps}
         return named
+
+    def note_touched_rows(self) -> None:
+        """To be called before the first step, when the slots have their values: makes steps faster, nothing else."""
+        for index, touched in self._touched.items():
+            touched.note(self.adam_m[index].value, self.adam_v[index].value)
 
     @property
     def schedule(self) -> float | WarmupLinearDecay:
@@ -183,22 +199,43 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor, correction: tf.Tensor = 1.0
     ) -> None:
         index = self._get_variable_index(variable)
-        m, v = self.adam_m[index].value, self.adam_v[index].value
         learning_rate = tf.cast(learning_rate, variable.dtype)
-        if self.decay and not NO_DECAY.search(self._trainable_variables[index].path):
-            variable.assign(variable * (1.0 - learning_rate * self.decay))
+        is_decayed = self.decay and not NO_DECAY.search(self._trainable_variables[index].path)
+        kept = 1.0 - learning_rate * self.decay if is_decayed else tf.ones([], variable.dtype)
+        rate, touched = learning_rate * correction, self._touched.get(index)
+
+        def update_all() -> bool:
+            if is_decayed:
+                variable.assign(variable * kept)
+            self._apply_to_all(index, variable, tf.convert_to_tensor(gradient), rate)
+            return True
+
+        def update_touched() -> bool:
+            rows = touched.gather(gradient)
+            m, v = self.adam_m[index].value, self.adam_v[index].value
+            update = rate * adam_update(m, v, rows, self.beta_1, self.beta_2, self.epsilon)
+            # To scatter into a variable would make every later read of it a copy.
+            variable.assign(tf.tensor_scatter_nd_sub(variable * kept, rows.indices[:, tf.newaxis], update))
+            return True
+
+        if touched and isinstance(gradient, tf.IndexedSlices):
+            tf.cond(touched.add(gradient.indices), update_touched, update_all)
+        else:
+            update_all()
+
+    def _apply_to_all(self, index: int, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor) -> None:
         # One kernel for the whole update; with both powers of beta 0 it corrects no bias itself.
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=m.handle,
-            v=v.handle,
+            m=self.adam_m[index].value.handle,
+            v=self.adam_v[index].value.handle,
             beta1_power=0.0,
             beta2_power=0.0,
-            lr=learning_rate * correction,
+            lr=rate,
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
-            grad=tf.convert_to_tensor(gradient),
+            grad=gradient,
         )
 
     def get_config(self) -> dict[str, Any]:

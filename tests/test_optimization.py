@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert import touched_rows
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from tests import model_references as references
 
@@ -79,3 +80,29 @@ def test_optimizer_survives_serialization():
     optimizer = AdamWeightDecay(WarmupLinearDecay(1e-4, 10, 3), decay=0.02, clip_norm=2.0)
     copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert copy.get_config() == optimizer.get_config()
+
+
+def trained_table(note: bool, dense: bool, rows: int = 4096) -> dict[str, np.ndarray]:
+    """A table of which ten steps read some rows, some of them twice; after five the optimizer begins anew."""
+    draw = np.random.default_rng(1)
+    table = keras.Variable(draw.normal(size=[rows, 3]), dtype="float32", name="table")
+    optimizer = AdamWeightDecay(0.01)
+    optimizer.build([table])
+    for step in range(10):
+        if note and step in (0, 5):
+            optimizer.note_touched_rows()
+        values = tf.constant(draw.normal(size=[40, 3]), tf.float32)
+        gradient = tf.IndexedSlices(values, tf.constant(draw.integers(0, 300, 40)), tf.constant([rows, 3], tf.int64))
+        optimizer.update([tf.convert_to_tensor(gradient) if dense else gradient])
+    return {"table": table.numpy(), **{name: slot.numpy() for name, slot in optimizer.slots().items()}}
+
+
+def test_rows_that_no_batch_reads_need_no_update(monkeypatch):
+    whole, sparse = trained_table(note=False, dense=False), trained_table(note=True, dense=False)
+    for name, values in whole.items():
+        np.testing.assert_allclose(sparse[name], values, rtol=2e-6, atol=1e-8, err_msg=name)
+    monkeypatch.setattr(touched_rows.TouchedRows, "gather", lambda *_: pytest.fail("a whole table is not gathered"))
+    trained_table(note=False, dense=False)  # not noted: all may be touched
+    trained_table(note=True, dense=True)
+    with pytest.raises(pytest.fail.Exception):
+        trained_table(note=True, dense=False)

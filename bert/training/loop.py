@@ -157,6 +157,7 @@ class Trainer:
         Stopped, after saving, on SIGTERM and Ctrl-C, and InputError on a loss that is no number.
         """
         iterator = iter(distribution.distribute(self.strategy, batches))
+        self.steps.optimizer.note_touched_rows()
         log = TrainingLog(self.folder, self.step, plan.total_steps, self.model.reported, describe_records)
         if selection and evaluate:
             self.catch_up(plan, evaluate, selection)
