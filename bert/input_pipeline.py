@@ -201,9 +201,7 @@ def _sort_by_length(batch: dict) -> dict:
 def _fill(batch: dict, batch_size: int) -> dict:
     """Rows of zeros behind the others, up to a multiple of the batch size."""
     missing = -tf.shape(batch["is_real_example"])[0] % batch_size
-    return {
-        name: tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)) for name, value in batch.items()
-    }
+    return {name: tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)) for name, value in batch.items()}
 
 
 def _finish(

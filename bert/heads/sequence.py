@@ -112,13 +112,13 @@ class MultiLabelClassifier(ClassesModel):
         return (loss("binary_cross_entropy", math.log(2)),)
 
     def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
-        losses = self._losses(batch, outputs, tf.constant(self.class_weights or 1.0))
+        losses = self._binary_cross_entropies(batch, outputs, tf.constant(self.class_weights or 1.0))
         return {"binary_cross_entropy": weighted(losses, batch["is_real_example"])}
 
     def row_losses(self, batch: Tensors, outputs: Tensors) -> tf.Tensor:
-        return self._losses(batch, outputs, tf.constant(1.0))
+        return self._binary_cross_entropies(batch, outputs, tf.constant(1.0))
 
-    def _losses(self, batch: Tensors, outputs: Tensors, class_weights: tf.Tensor) -> tf.Tensor:
+    def _binary_cross_entropies(self, batch: Tensors, outputs: Tensors, class_weights: tf.Tensor) -> tf.Tensor:
         labels = tf.cast(batch["label_ids"], tf.float32)
         losses = tf.nn.weighted_cross_entropy_with_logits(labels, outputs["logits"], class_weights)  # [B, C]
         return tf.reduce_mean(losses, axis=1)  # [B]

@@ -208,15 +208,17 @@ class Trainer:
         Where rows have losses of their own, the batches of `loss` are then those of so many records, one after the
         other as they lie in the files, however they travelled.
         """
-        means, losses, collector = Means(), [], OutputCollector()
+        means, losses, told, collector = Means(), [], 0.0, OutputCollector()
         progress = reporting.Progress("Evaluating", total, unit="batches")
         evaluate = functools.partial(self.steps.evaluate, keep_outputs=kept is not None)
         for pairs, loss, outputs in self._results(evaluate, batches):
             means.add({name: (pair.sum.numpy(), pair.weight.numpy()) for name, pair in pairs.items()})
-            losses += [value.numpy() for value in loss]
+            values = [value.numpy() for value in loss]  # none or one
+            losses += values
+            told += float(sum(values))
             if kept:
                 collector.add(outputs)
-            progress.advance(1, {"loss": float(np.mean(losses))} if losses else {})
+            progress.advance(1, {"loss": told / len(losses)} if losses else {})
         progress.close()
         ordered = collector.in_order()
         if kept and ROW_LOSS in ordered:
