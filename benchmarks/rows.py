@@ -1,5 +1,6 @@
 """The rows that programs train on: each kind in two files of one content, arrays for the peers, records for ours."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from bert import records, tasks
 from bert.config import BertConfig
 from bert.errors import InputError
+from bert.tasks import InputExample
 from bert.tasks.encoding import ClassificationRows
 from bert.training import run
 
@@ -37,13 +39,36 @@ def write_mrpc(
     folder: pathlib.Path, config: BertConfig, count: int, length: int, seed: int, mrpc_dir: str, vocab_file: str
 ) -> None:
     """`mrpc`: rows drawn from MRPC's training set. Raises InputError where it has fewer."""
-    task = tasks.find("mrpc")()
-    examples = task.examples(mrpc_dir, "train")
+    examples = tasks.find("mrpc")().examples(mrpc_dir, "train")
     if len(examples) < count:
         raise InputError(f"--mrpc_dir={mrpc_dir}: train.tsv has {len(examples)} rows, --mrpc_batches asks for {count}")
     drawn = [examples[i] for i in np.random.default_rng(seed).permutation(len(examples))[:count]]
-    rows = ClassificationRows(drawn, task.labels, run.read_tokenizer(vocab_file, True, config), length)
-    _write(folder, "mrpc", rows.record_kind, rows.features(0, count))
+    write_examples(folder, "mrpc", config, length, drawn, vocab_file)
+
+
+def write_questions(
+    folder: pathlib.Path, config: BertConfig, count: int, length: int, banking77_dir: str, vocab_file: str
+) -> None:
+    """`questions`: those of BANKING77's training set in the order of the file, from the first again after the last."""
+    task = tasks.find("banking77")()
+    task.prepare(banking77_dir, str(folder), ["train"])
+    examples = task.examples(banking77_dir, "train")
+    chosen = [dataclasses.replace(examples[i % len(examples)], label=None) for i in range(count)]
+    write_examples(folder, "questions", config, length, chosen, vocab_file)
+
+
+def write_mrpc_dev(folder: pathlib.Path, config: BertConfig, length: int, mrpc_dir: str, vocab_file: str) -> None:
+    """`mrpc_dev`: all of MRPC's dev set, in the order of the file."""
+    examples = tasks.find("mrpc")().examples(mrpc_dir, "dev")
+    write_examples(folder, "mrpc_dev", config, length, examples, vocab_file)
+
+
+def write_examples(
+    folder: pathlib.Path, name: str, config: BertConfig, length: int, examples: list[InputExample], vocab_file: str
+) -> None:
+    """Examples of two classes."""
+    rows = ClassificationRows(examples, ["0", "1"], run.read_tokenizer(vocab_file, True, config), length)
+    _write(folder, name, rows.record_kind, rows.features(0, len(examples)))
 
 
 def _random(config: BertConfig, count: int, length: int, draw: np.random.Generator) -> dict[str, np.ndarray]:

@@ -27,9 +27,10 @@ Rewrite = Callable[[Batch, tf.Tensor], Batch]  # rows as they were read, and int
 
 SHUFFLE_BUFFER = 50_000  # serialized rows; a classifier's whole training set in most cases
 WINDOW = 32  # batches whose rows are sorted by length together
+EVALUATION_WINDOW = 2048  # rows sorted together, at least, where their order is no matter of chance
 RECORDS_PER_FILE = 2**40  # more than a file has: `record` // this is the file, % this the number in it
 SAMPLE = 10_000  # records looked at for the start block
-CUT_MULTIPLE = 4  # a cut batch is as long as its longest row, rounded up to this
+CUT_MULTIPLE = 4  # a cut batch is as long as its longest row, in training rounded up to this: XLA compiles each length
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,17 +152,20 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """Every record once; the last batch is filled up with rows whose `is_real_example` is 0.0.
 
-    In file order, or with `length_grouping` (and `cut`) with the rows of `WINDOW` batches sorted by length: for
-    readers who can tell the rows apart by a feature.
+    In file order, or with `length_grouping` (and `cut`) with the rows of a window sorted by length, the longest first:
+    what does not fit into memory fails at once. `record` tells the rows apart.
     """
-    rows = record_set.rows()
-    if cut and length_grouping:
-        windows = rows.batch(WINDOW * batch_size)
-        rows = windows.map(lambda *window: _sort_by_length(record_set, *window)).unbatch()
-    batches = rows.batch(batch_size).map(
-        lambda *rows: _fill(_parse(record_set, *rows), batch_size), num_parallel_calls=tf.data.AUTOTUNE
-    )
-    return _finish(batches, record_set, cut)
+    is_grouped = cut and length_grouping
+    window = max(WINDOW, -(-EVALUATION_WINDOW // batch_size)) if is_grouped else 1
+
+    def arrange(record: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        batch = _fill(_parse(record_set, record, serialized), batch_size)
+        if is_grouped:
+            batch = _sort_by_length(batch)
+        return {name: tf.reshape(value, [-1, batch_size, *value.shape[1:]]) for name, value in batch.items()}
+
+    windows = record_set.rows().batch(window * batch_size)
+    return _finish(windows.map(arrange, num_parallel_calls=tf.data.AUTOTUNE).unbatch(), record_set, cut, multiple=1)
 
 
 def _epoch_rows(record_set: RecordSet, epoch: tf.Tensor, seed: int) -> tf.data.Dataset:
@@ -188,35 +192,33 @@ def _group_by_length(batch: dict, window: int, seed: tf.Tensor) -> dict:
     return {name: tf.gather(value, order) for name, value in batch.items()}
 
 
-def _sort_by_length(record_set: RecordSet, record: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    lengths = tf.reduce_sum(_parse(record_set, record, serialized)["input_mask"], axis=1)
-    order = tf.argsort(lengths, stable=True)
-    return tf.gather(record, order), tf.gather(serialized, order)
+def _sort_by_length(batch: dict) -> dict:
+    """The rows of a window, [rows, ...], the longest first, those that only fill it last."""
+    order = tf.argsort(tf.reduce_sum(batch["input_mask"], axis=1), direction="DESCENDING", stable=True)
+    return {name: tf.gather(value, order) for name, value in batch.items()}
 
 
 def _fill(batch: dict, batch_size: int) -> dict:
-    missing = batch_size - tf.shape(batch["is_real_example"])[0]
-    return {
-        name: tf.ensure_shape(
-            tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)), [batch_size, *value.shape[1:]]
-        )
-        for name, value in batch.items()
-    }
+    """Rows of zeros behind the others, up to a multiple of the batch size."""
+    missing = -tf.shape(batch["is_real_example"])[0] % batch_size
+    return {name: tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)) for name, value in batch.items()}
 
 
-def _finish(batches: tf.data.Dataset, record_set: RecordSet, cut: bool) -> tf.data.Dataset:
+def _finish(
+    batches: tf.data.Dataset, record_set: RecordSet, cut: bool, multiple: int = CUT_MULTIPLE
+) -> tf.data.Dataset:
     if cut:
         long = record_set.kind.long_features
-        batches = batches.map(lambda batch: cut_to_longest(batch, long), num_parallel_calls=tf.data.AUTOTUNE)
+        batches = batches.map(lambda batch: cut_to_longest(batch, long, multiple), num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def cut_to_longest(batch: dict, long: Sequence[str]) -> dict:
-    """Shortens the features of length S to the longest row of the batch, those that a `Rewrite` has put beside them, as
-    partner_input_ids and partner_input_mask, too."""
+def cut_to_longest(batch: dict, long: Sequence[str], multiple: int = CUT_MULTIPLE) -> dict:
+    """Shortens the features of length S to the longest row of the batch, rounded up to a multiple, those that a
+    `Rewrite` has put beside them, as partner_input_ids and partner_input_mask, too."""
     masks = [value for name, value in batch.items() if name.endswith("input_mask")]
     longest = tf.reduce_max([tf.reduce_max(tf.reduce_sum(mask, axis=1)) for mask in masks])
-    length = tf.maximum((longest + CUT_MULTIPLE - 1) // CUT_MULTIPLE, 1) * CUT_MULTIPLE
+    length = tf.maximum((longest + multiple - 1) // multiple, 1) * multiple
     return {name: value[:, :length] if name.endswith(tuple(long)) else value for name, value in batch.items()}

@@ -85,6 +85,29 @@ def test_rows_of_mrpc_and_of_pretraining(tmp_path):
 
 
 @pytest.mark.slow
+def test_texts_evaluated_and_predicted(tmp_path):
+    write_mrpc(tmp_path, "dev", 10)
+    (tmp_path / "train.csv").write_text("text,category\nThe dog?,dogs\nWhere is the man and the old company?,people\n")
+    files = {"mrpc_dir": tmp_path / "MRPC", "banking77_dir": tmp_path, "vocab_file": commands.VOCABULARY}
+    sizes = {"bert_config_file": commands.write_config(tmp_path), "max_seq_length": 16, "questions": 5}
+    flags = {**files, **sizes, "batch_size": 4, "repeats": 1}
+    argv = [sys.executable, "-m", "benchmarks.evaluation", *(f"--{name}={value}" for name, value in flags.items())]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "transformers, sorted by length: left out" in done.stderr
+    tables = done.stdout.split("### ")[1:]
+    assert [table.splitlines()[0] for table in tables] == [
+        "MRPC's dev set, evaluated, at most 4 in a batch",
+        "5 questions, predicted, at most 4 in a batch",
+    ]
+    for table in tables:
+        whole, alone = rows_of(table)
+        assert (whole[0], alone[0]) == ("ours", "ours, the model alone")
+        assert whole[2] == whole[4] == "1.00"
+        assert float(alone[2]) == pytest.approx(float(whole[1]) / float(alone[1]), abs=0.02)
+
+
+@pytest.mark.slow
 def test_variants_of_the_step(tmp_path):
     """The forms farthest from the usual step: each flag that saves memory, and XLA with everything changed."""
     settings = train_step.Settings(bert_config_file=commands.write_config(tmp_path), batch_size=4, max_seq_length=16)

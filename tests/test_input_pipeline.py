@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from bert import records
+from bert import input_pipeline, records
 from bert.errors import InputError
-from bert.input_pipeline import WINDOW, RecordSet, evaluation_batches, training_batches
+from bert.input_pipeline import RECORDS_PER_FILE, WINDOW, RecordSet, evaluation_batches, training_batches
 from bert.records import frames
 from tests import commands
 
@@ -91,6 +91,31 @@ def test_evaluation_sees_every_row_once_in_order(record_set, batch_size):
         assert batch["input_ids"].shape[0] == batch_size
         seen += batch["label_ids"][batch["is_real_example"] > 0, 0].tolist()
     assert seen == list(range(100))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 150])
+def test_evaluation_by_length_sees_every_row_once_the_longest_first(record_set, batch_size):
+    seen, lengths = [], []
+    for batch in evaluation_batches(record_set, batch_size, length_grouping=True).as_numpy_iterator():
+        assert batch["input_ids"].shape == (batch_size, batch["input_mask"].sum(axis=1).max())
+        real = batch["is_real_example"] > 0
+        assert not batch["input_mask"][~real].any()
+        seen += batch["label_ids"][real, 0].tolist()
+        lengths += batch["input_mask"][real].sum(axis=1).tolist()
+        numbers = [record // RECORDS_PER_FILE * 50 + record % RECORDS_PER_FILE for record in batch["record"][real]]
+        assert numbers == batch["label_ids"][real, 0].tolist()
+    assert sorted(seen) == list(range(100))
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_a_window_of_an_evaluation_bounds_what_is_sorted(record_set, monkeypatch):
+    """Windows of 64 rows: each is sorted for itself, and only the last has rows that fill it."""
+    monkeypatch.setattr(input_pipeline, "EVALUATION_WINDOW", 64)
+    monkeypatch.setattr(input_pipeline, "WINDOW", 1)
+    batches = list(evaluation_batches(record_set, 8, length_grouping=True).as_numpy_iterator())
+    seen = [batch["label_ids"][batch["is_real_example"] > 0, 0].tolist() for batch in batches]
+    assert [len(rows) for rows in seen] == [8] * 12 + [4]
+    assert sorted(row for rows in seen[:8] for row in rows) == list(range(64))
 
 
 def test_count(record_set):

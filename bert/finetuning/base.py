@@ -30,15 +30,12 @@ class FineTuning(abc.ABC, Generic[AnyReport]):
       command: whose run it is, in run.json.
       unit: what an epoch consists of, for messages.
       record_files: split -> name of its record file.
-      groups_evaluation: an evaluation may put rows of like length together, because nobody compares its `loss`, a mean
-        over batches, with another program's.
       is_judged_at_the_end: the dev split is evaluated when training is over; False: the command has its own way.
     """
 
     name: str
     command: ClassVar[str]
     unit: str = "training examples"
-    groups_evaluation: ClassVar[bool] = True
     is_judged_at_the_end: ClassVar[bool] = True
     record_files: ClassVar[Mapping[str, str]] = {
         "train": "train.tf_record",

@@ -34,7 +34,6 @@ class Classification(FineTuning[reports.Report]):
     """A task of `bert.tasks`; what depends on the kind of its labels is the label kind's to say."""
 
     command = "run_classifier"
-    groups_evaluation = False  # its `loss` is compared with the original's, batch by batch (docs/parity.md 3)
 
     def __init__(
         self, options: ClassificationOptions, settings: FineTuningFlags, config: BertConfig, tokenizer: Tokenizer

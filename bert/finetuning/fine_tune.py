@@ -98,7 +98,7 @@ def dev_evaluation(task: FineTuning, record_set: RecordSet) -> run.Evaluation:
         task.settings.eval_batch_size,
         judge=functools.partial(task.judge, "dev"),
         judged=task.measures,
-        length_grouping=task.settings.length_grouping and task.groups_evaluation,
+        length_grouping=task.settings.length_grouping,
     )
 
 

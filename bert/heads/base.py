@@ -5,6 +5,7 @@
     terms    = model.loss_terms(batch, outputs)   name -> Mean; the loss is the sum of their means
     terms    = model.evaluation_terms(batch, outputs)   the same for an evaluation, where classes weigh alike
     measures = model.measures(batch, outputs)     name -> Mean, only to look at
+    losses   = model.row_losses(batch, outputs)   what each row adds to that of an evaluation; None where rows have none
 
 The names are those that the model declares in `declared_losses` and `declared_measures`.
 
@@ -137,6 +138,11 @@ class HeadedModel(keras.Model):
     def evaluation_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         """What an evaluation tells as the loss: the same, unless training weighs classes."""
         return self.loss_terms(batch, outputs)
+
+    def row_losses(self, batch: Tensors, outputs: Tensors) -> tf.Tensor | None:
+        """The loss of each row, float32 [B], where that of an evaluation is their mean whatever batch they are in; else
+        None."""
+        return None
 
     def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         """What is shown beside the loss."""

@@ -43,6 +43,14 @@ class SequenceModel(HeadedModel):
         pooled = self.encode(batch, positions=first, seed=seed)["pooled_output"]  # [B, H]
         return {"logits": tf.cast(self.projection(self.dropout(pooled, seed=seed)), tf.float32)}
 
+    def row_losses(self, batch: Tensors, outputs: Tensors) -> tf.Tensor:
+        """The loss of each row, float32 [B]; the only one, whatever training makes of it."""
+        raise NotImplementedError
+
+    def evaluation_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
+        (only,) = self.declared_losses
+        return {only.name: weighted(self.row_losses(batch, outputs), batch["is_real_example"])}
+
 
 class ClassesModel(SequenceModel):
     """C classes, each with a weight in the training loss where `class_weights`, C numbers, are given."""
@@ -76,15 +84,12 @@ class SequenceClassifier(ClassesModel):
         return {"cross_entropy": tf.reduce_sum(self._weights(batch))}
 
     def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
-        return {"cross_entropy": weighted(self._cross_entropies(batch, outputs), self._weights(batch))}
-
-    def evaluation_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
-        return {"cross_entropy": weighted(self._cross_entropies(batch, outputs), batch["is_real_example"])}
+        return {"cross_entropy": weighted(self.row_losses(batch, outputs), self._weights(batch))}
 
     def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         return {"accuracy": weighted(correct(outputs["logits"], batch["label_ids"][:, 0]), batch["is_real_example"])}
 
-    def _cross_entropies(self, batch: Tensors, outputs: Tensors) -> tf.Tensor:
+    def row_losses(self, batch: Tensors, outputs: Tensors) -> tf.Tensor:
         return cross_entropy(outputs["logits"], batch["label_ids"][:, 0])  # [B]
 
     def _weights(self, batch: Tensors) -> tf.Tensor:
@@ -107,15 +112,16 @@ class MultiLabelClassifier(ClassesModel):
         return (loss("binary_cross_entropy", math.log(2)),)
 
     def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
-        return self._terms(batch, outputs, tf.constant(self.class_weights or 1.0))
+        losses = self._binary_cross_entropies(batch, outputs, tf.constant(self.class_weights or 1.0))
+        return {"binary_cross_entropy": weighted(losses, batch["is_real_example"])}
 
-    def evaluation_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
-        return self._terms(batch, outputs, tf.constant(1.0))
+    def row_losses(self, batch: Tensors, outputs: Tensors) -> tf.Tensor:
+        return self._binary_cross_entropies(batch, outputs, tf.constant(1.0))
 
-    def _terms(self, batch: Tensors, outputs: Tensors, class_weights: tf.Tensor) -> dict[str, Mean]:
+    def _binary_cross_entropies(self, batch: Tensors, outputs: Tensors, class_weights: tf.Tensor) -> tf.Tensor:
         labels = tf.cast(batch["label_ids"], tf.float32)
         losses = tf.nn.weighted_cross_entropy_with_logits(labels, outputs["logits"], class_weights)  # [B, C]
-        return {"binary_cross_entropy": weighted(tf.reduce_mean(losses, axis=1), batch["is_real_example"])}
+        return tf.reduce_mean(losses, axis=1)  # [B]
 
     def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
         """`accuracy`: the share of rows with all classes right."""
@@ -137,8 +143,10 @@ class Regressor(SequenceModel):
         return (loss("squared_error", None if math.isnan(self.label_variance) else self.label_variance),)
 
     def loss_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
-        errors = tf.math.squared_difference(outputs["logits"], batch["label_ids"])[:, 0]  # [B]
-        return {"squared_error": weighted(errors, batch["is_real_example"])}
+        return self.evaluation_terms(batch, outputs)
+
+    def row_losses(self, batch: Tensors, outputs: Tensors) -> tf.Tensor:
+        return tf.math.squared_difference(outputs["logits"], batch["label_ids"])[:, 0]  # [B]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_variance": self.label_variance}

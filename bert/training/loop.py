@@ -5,11 +5,13 @@ moment and started again ends with the same bits: weights and slots come from th
 the dropout masks are functions of seed and step, and the logs are cut back to that checkpoint.
 """
 
+import collections
 import dataclasses
+import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import SupportsFloat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import SupportsFloat, TypeVar
 
 import keras
 import numpy as np
@@ -17,19 +19,22 @@ import tensorflow as tf
 
 from bert import checkpoint, distribution, reporting
 from bert.errors import InputError, Stopped
-from bert.heads import HeadedModel
+from bert.heads import HeadedModel, Tensors
 from bert.optimization import AdamWeightDecay
 from bert.training.interruptions import stop_requests
 from bert.training.log import TrainingLog
 from bert.training.means import Means
-from bert.training.outputs import OutputCollector, Outputs
+from bert.training.outputs import OutputCollector, Outputs, losses_of_batches
 from bert.training.run_folder import RunFolder
 from bert.training.selection import Selection
-from bert.training.steps import Steps
+from bert.training.steps import ROW_LOSS, Steps
 
 logger = logging.getLogger(__name__)
 
 SECONDS_PER_CALL = 1.0  # so many steps run in one call as fit into this, iterations_per_loop at most
+BATCHES_AHEAD = 4  # are on the devices before the outputs of the first are fetched
+
+Results = TypeVar("Results")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,32 +201,51 @@ class Trainer:
             self.folder.best.save(self.step, _tensors(self.variables()))
 
     def evaluate(
-        self, batches: tf.data.Dataset, total: int | None = None, keep_outputs: bool = False
+        self, batches: tf.data.Dataset, total: int | None = None, kept: int | None = None
     ) -> tuple[dict[str, np.float32], Outputs]:
         """Means over all rows of every loss term and measure, and `loss`, the plain mean of the batches' losses, where
-        an evaluation of the model has one; and, where they are kept, the model's outputs for every record."""
-        means, losses, collector = Means(), [], OutputCollector()
+        an evaluation of the model has one; and, where a batch size `kept` is given, the outputs for every record.
+
+        Where rows have losses of their own, the batches of `loss` are then those of so many records, one after the
+        other as they lie in the files, however they travelled.
+        """
+        means, losses, told, collector = Means(), [], 0.0, OutputCollector()
         progress = reporting.Progress("Evaluating", total, unit="batches")
-        for batch in distribution.distribute(self.strategy, batches):
-            pairs, loss, outputs = self.steps.evaluate(batch, keep_outputs=keep_outputs)
+        evaluate = functools.partial(self.steps.evaluate, keep_outputs=kept is not None)
+        for pairs, loss, outputs in self._results(evaluate, batches):
             means.add({name: (pair.sum.numpy(), pair.weight.numpy()) for name, pair in pairs.items()})
-            losses += [value.numpy() for value in loss]
-            if keep_outputs:
+            values = [value.numpy() for value in loss]  # none or one
+            losses += values
+            told += float(sum(values))
+            if kept:
                 collector.add(outputs)
-            progress.advance(1, {"loss": float(np.mean(losses))} if losses else {})
+            progress.advance(1, {"loss": told / len(losses)} if losses else {})
         progress.close()
+        ordered = collector.in_order()
+        if kept and ROW_LOSS in ordered:
+            losses = losses_of_batches(ordered.pop(ROW_LOSS), kept)
         mean = {"loss": np.float32(np.mean(losses))} if losses else {}
-        return {**means.values(), **mean}, collector.in_order()
+        return {**means.values(), **mean}, ordered
 
     def predict(self, batches: tf.data.Dataset, total: int | None = None) -> Outputs:
         """The model's outputs for every record, in the order of the files whatever the order of the batches."""
         collector = OutputCollector()
         progress = reporting.Progress("Predicting", total, unit="batches")
-        for batch in distribution.distribute(self.strategy, batches):
-            collector.add(self.steps.predict(batch))
+        for outputs in self._results(self.steps.predict, batches):
+            collector.add(outputs)
             progress.advance(1)
         progress.close()
         return collector.in_order()
+
+    def _results(self, step: Callable[[Tensors], Results], batches: tf.data.Dataset) -> Iterator[Results]:
+        """What a step gives for each batch, in their order, some batches later: a device that takes up work before the
+        last is done need not wait for the host."""
+        waiting: collections.deque[Results] = collections.deque()
+        for batch in distribution.distribute(self.strategy, batches):
+            waiting.append(step(batch))
+            if len(waiting) > BATCHES_AHEAD:
+                yield waiting.popleft()
+        yield from waiting
 
 
 def _tensors(variables: Mapping[str, keras.Variable]) -> dict[str, object]:

@@ -10,6 +10,13 @@ from bert.training.steps import REAL, RECORD
 Outputs = dict[str, list[np.ndarray]]  # name -> what the model gave for each record, a row a record
 
 
+def losses_of_batches(row_losses: list[np.ndarray], batch_size: int) -> list[np.float32]:
+    """The mean loss of each batch of so many rows, float32, of the losses of all; the last batch may be a short one."""
+    return [
+        np.float32(np.mean(row_losses[start : start + batch_size])) for start in range(0, len(row_losses), batch_size)
+    ]
+
+
 class OutputCollector:
     """Takes up the outputs of batches and gives back those of the records."""
 

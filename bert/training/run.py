@@ -228,7 +228,8 @@ class Evaluation:
     """What a run is evaluated on: every record once, or the first `max_batches` batches of them.
 
     `judge` makes a report of the model's outputs for the records, in their order; `judged` are its measures. With
-    `length_grouping` records of like length share a batch; `loss`, the mean over batches, is then that of those.
+    `length_grouping` records of like length share a batch, and `loss`, the mean over batches, is that of those; but
+    where there is a `judge` and the model's rows have losses of their own, it is that of the batches of the file.
     """
 
     record_set: RecordSet
@@ -353,7 +354,8 @@ def _log_training(trainer: Trainer, settings: TrainingFlags, record_set: RecordS
 def _evaluated(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, np.float32], Report | None]:
     batches, judge = evaluation.batches(trainer.strategy), evaluation.judge
     with evaluation.record_set.faults_named():
-        means, outputs = trainer.evaluate(batches, evaluation.batch_count, keep_outputs=judge is not None)
+        kept = evaluation.batch_size if judge else None
+        means, outputs = trainer.evaluate(batches, evaluation.batch_count, kept)
     return means, judge(outputs) if judge else None
 
 

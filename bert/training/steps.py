@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
+from bert.activations import plain_operations
 from bert.heads import HeadedModel, Mean, Tensors
 from bert.optimization import AdamWeightDecay
 
 REAL = "is_real_example"
 RECORD = "record"
+ROW_LOSS = "row_loss"  # beside the outputs of an evaluation, where the model has it
 NOT_ON_PROGRESS_LINE = ("examples", "tokens", "gradient_norm")  # it has no room for these
 
 
@@ -57,14 +59,16 @@ class Steps:
         self, batch: Tensors, keep_outputs: bool = False
     ) -> tuple[dict[str, Mean], list[tf.Tensor], dict[str, tf.Tensor]]:
         """The sums and weights of a batch, its loss, if an evaluation of the model has one, and, where they are kept,
-        the outputs as `predict` gives them."""
+        the outputs as `predict` gives them, with `row_loss` [B] where the model's rows have losses of their own."""
 
         def evaluate_replica(batch: Tensors) -> tuple[dict[str, Mean], list[tf.Tensor], Tensors]:
-            outputs = self.model(batch)
+            outputs = self._outputs(batch)
             terms = self.model.evaluation_terms(batch, outputs)
             pairs = _summed({**terms, **self.model.measures(batch, outputs)})
             loss = [tf.add_n([pairs[name].value for name in terms])] if terms else []
-            return pairs, loss, outputs if keep_outputs else {}
+            row_losses = self.model.row_losses(batch, outputs)
+            kept = {**outputs, **({} if row_losses is None else {ROW_LOSS: row_losses})}
+            return pairs, loss, kept if keep_outputs else {}
 
         pairs, loss, outputs = self.strategy.run(evaluate_replica, args=(batch,))
         if keep_outputs:
@@ -74,7 +78,11 @@ class Steps:
     @tf.function(reduce_retracing=True)
     def predict(self, batch: Tensors) -> dict[str, tf.Tensor]:
         """The outputs of a batch, rows of all replicas together, which record each row is, and whether it is one."""
-        return self._gathered_rows(self.strategy.run(self.model, args=(batch,)), batch)
+        return self._gathered_rows(self.strategy.run(self._outputs, args=(batch,)), batch)
+
+    def _outputs(self, batch: Tensors) -> Tensors:
+        with plain_operations():  # as fast without a gradient, and nothing is compiled for each length of a batch
+            return self.model(batch)
 
     def _train_replica(self, batch: Tensors) -> dict[str, tf.Tensor]:
         """One step of one replica; what it returns is of the whole batch, but for `record`."""
