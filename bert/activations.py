@@ -25,16 +25,21 @@ def plain_operations() -> Iterator[None]:
 Function = Callable[..., tf.Tensor]
 
 
-def _in_float32(forward: Function, backward: Function) -> Function:
-    """An activation with its gradient. XLA compiles both for float32 only: its code for half precision is several times
-    slower on processors than to convert before and after."""
+def _in_float32(plain: Function, forward: Function, backward: Function) -> Function:
+    """An activation that is computed in float32: `plain` operations, or `forward` and `backward` that XLA compiles.
+
+    XLA's code for half precision is several times slower on processors than to convert before and after.
+    """
 
     @tf.custom_gradient
-    def activation(x: tf.Tensor) -> tuple[tf.Tensor, Function]:
+    def trained(x: tf.Tensor) -> tuple[tf.Tensor, Function]:
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             return tf.cast(backward(tf.cast(x, tf.float32), tf.cast(upstream, tf.float32)), x.dtype)
 
         return tf.cast(forward(tf.cast(x, tf.float32)), x.dtype), gradient
+
+    def activation(x: tf.Tensor) -> tf.Tensor:
+        return tf.cast(plain(tf.cast(x, tf.float32)), x.dtype) if _PLAIN.get() else trained(x)
 
     return activation
 
@@ -58,12 +63,11 @@ def _gelu_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     return upstream * gate * (1.0 + x * (1.0 - gate) * (_GELU_LINEAR + 3.0 * _GELU_CUBIC * square))
 
 
-_trained_gelu = _in_float32(_gelu, _gelu_gradient)
+def _plain_gelu(x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.gelu(x, approximate=True)
 
 
-def gelu(x: tf.Tensor) -> tf.Tensor:
-    """Gaussian error linear unit, tanh form (docs/parity.md 9)."""
-    return tf.nn.gelu(x, approximate=True) if _PLAIN.get() else _trained_gelu(x)
+gelu = _in_float32(_plain_gelu, _gelu, _gelu_gradient)  # docs/parity.md 9
 
 
 # gelu_exact(x) = x · Φ(x), with Φ the normal distribution (Hendrycks & Gimpel, 2016), whose density is φ; the gradient
@@ -83,13 +87,11 @@ def _gelu_exact_gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     return upstream * (0.5 * (1.0 + tf.math.erf(x * _ERF_SCALE)) + x * density)
 
 
-_trained_gelu_exact = _in_float32(_gelu_exact, _gelu_exact_gradient)
+def _plain_gelu_exact(x: tf.Tensor) -> tf.Tensor:
+    return 0.5 * x * (1.0 + tf.math.erf(x * _ERF_SCALE))  # tf.nn.gelu has it with erfc, which ONNX does not know
 
 
-def gelu_exact(x: tf.Tensor) -> tf.Tensor:
-    """Gaussian error linear unit with the error function."""
-    # tf.nn.gelu has it with erfc, which ONNX does not know.
-    return 0.5 * x * (1.0 + tf.math.erf(x * _ERF_SCALE)) if _PLAIN.get() else _trained_gelu_exact(x)
+gelu_exact = _in_float32(_plain_gelu_exact, _gelu_exact, _gelu_exact_gradient)
 
 
 ACTIVATIONS = {"linear": tf.identity, "relu": tf.nn.relu, "gelu": gelu, "gelu_exact": gelu_exact, "tanh": tf.tanh}

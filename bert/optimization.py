@@ -1,7 +1,8 @@
 """The optimizer and the schedule BERT was trained with (appendix A.2; the exact form is docs/parity.md 9)."""
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +13,16 @@ from bert.touched_rows import LEAST_ROWS, TouchedRows, adam_update
 FIRST_LOSS_SCALE = 2.0**15
 STEPS_TO_DOUBLE = 2000
 NO_DECAY = re.compile("LayerNorm|layer_norm|bias")  # weight decay passes over a variable whose path has one of these
+
+
+def done(function: Callable[[], None]) -> Callable[[], bool]:
+    """The function as a branch of tf.cond, which has to return something."""
+
+    def branch() -> bool:
+        function()
+        return True
+
+    return branch
 
 
 @keras.saving.register_keras_serializable(package="bert")
@@ -168,8 +179,8 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
                 if only_if is None:
                     self.update_step(gradient, variable, learning_rate, correction)
                 else:
-                    arguments = (gradient, variable, learning_rate, correction)
-                    tf.cond(only_if, lambda: self._updated(*arguments), lambda: False)
+                    step = functools.partial(self.update_step, gradient, variable, learning_rate, correction)
+                    tf.cond(only_if, done(step), lambda: True)
 
             for variable, gradient in zip(self._trainable_variables, gradients, strict=True):
                 strategy.extended.update(
@@ -189,12 +200,6 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         step = tf.cast(self.iterations.value, tf.float32) + 1.0
         return tf.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
 
-    def _updated(
-        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor, correction: tf.Tensor
-    ) -> bool:
-        self.update_step(gradient, variable, learning_rate, correction)
-        return True
-
     def update_step(
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor, correction: tf.Tensor = 1.0
     ) -> None:
@@ -202,26 +207,26 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         learning_rate = tf.cast(learning_rate, variable.dtype)
         is_decayed = self.decay and not NO_DECAY.search(self._trainable_variables[index].path)
         kept = 1.0 - learning_rate * self.decay if is_decayed else tf.ones([], variable.dtype)
-        rate, touched = learning_rate * correction, self._touched.get(index)
+        rate = learning_rate * correction
 
-        def update_all() -> bool:
+        def update_all() -> None:
             if is_decayed:
                 variable.assign(variable * kept)
             self._apply_to_all(index, variable, tf.convert_to_tensor(gradient), rate)
-            return True
 
-        def update_touched() -> bool:
+        if not (isinstance(gradient, tf.IndexedSlices) and index in self._touched):
+            update_all()
+            return
+        touched = self._touched[index]
+
+        def update_touched() -> None:
             rows = touched.gather(gradient)
             m, v = self.adam_m[index].value, self.adam_v[index].value
             update = rate * adam_update(m, v, rows, self.beta_1, self.beta_2, self.epsilon)
             # To scatter into a variable would make every later read of it a copy.
             variable.assign(tf.tensor_scatter_nd_sub(variable * kept, rows.indices[:, tf.newaxis], update))
-            return True
 
-        if touched and isinstance(gradient, tf.IndexedSlices):
-            tf.cond(touched.add(gradient.indices), update_touched, update_all)
-        else:
-            update_all()
+        tf.cond(touched.add(gradient.indices), done(update_touched), done(update_all))
 
     def _apply_to_all(self, index: int, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor) -> None:
         # One kernel for the whole update; with both powers of beta 0 it corrects no bias itself.

@@ -18,6 +18,8 @@ LAYERS = (
     ("bert.formats",),
     (
         "bert.activations",
+        "bert.operations",
+        "bert.touched_rows",
         "bert.config",
         "bert.flags",
         "bert.masking",

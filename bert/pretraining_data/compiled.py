@@ -34,7 +34,7 @@ _USED, _NUMBERS = _WORDS, _WORDS + 1  # where they stand in a stream
 _HIGH, _LOW, _TWIST, _ONE = map(np.uint32, (0x80000000, 0x7FFFFFFF, 0x9908B0DF, 1))
 
 
-def _compiled(function: Callable, **options: bool) -> Any:
+def _compiled(function: Callable, **options: Any) -> Any:
     """The function compiled when it is first called, and kept for later processes where there is a place to keep it."""
     try:
         return numba.njit(cache=True, **options)(function)
