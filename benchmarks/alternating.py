@@ -23,13 +23,15 @@ ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What is measured: a script of `peers`, the Python that runs it, what it is told, steps in one measurement."""
+    """What is measured: a script of `peers`, the Python that runs it, what it is told, steps in one measurement, the
+    checkout of this project that it imports."""
 
     name: str
     script: str
     python: str | None
     specification: dict
     steps: int
+    checkout: pathlib.Path = ROOT
 
 
 @dataclasses.dataclass
@@ -73,7 +75,9 @@ class Worker:
     def __init__(self, program: Program, resources: contextlib.ExitStack):
         self.program = program
         self.log = resources.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115
-        python_path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # for with_bert.py
+        python_path = os.pathsep.join(
+            filter(None, (str(program.checkout), os.environ.get("PYTHONPATH")))
+        )  # for with_bert.py
         self.process = subprocess.Popen(
             [program.python, str(SCRIPTS / program.script), json.dumps(program.specification)],
             env={**os.environ, **ENVIRONMENT, "PYTHONPATH": python_path},

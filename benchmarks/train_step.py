@@ -31,6 +31,8 @@ from bert.options import option
 MINILM = BertConfig(30522, 384, 6, 12, 1536, type_vocab_size=2)
 ROUND = 8  # batches of MRPC in one measurement
 ROUND_STATIC = 2  # of a program whose batches all cost the same: the others would only take time
+SHORT_LENGTHS = 4, 8, 12, 16  # WordPieces of a row in the part short
+SHORT_STEPS = 5  # times as many in one measurement, since they are short
 STATIC_BATCHES = 4  # batches of random rows, seen over and over
 PRODUCTS = "matrix products"
 
@@ -57,11 +59,12 @@ XLA_OPTIONS = {
 class Settings:
     """The flags of this benchmark."""
 
-    parts: str = option("static,mrpc,pretraining,share,memory,xla", "What to measure: all or some of these.")
+    parts: str = option("static,mrpc,pretraining,share,short,memory,xla", "What to measure: all or some.")
     repeats: int = option(3, "Rounds in which the programs take turns.")
     steps: int = option(2, "Steps in one measurement, but for mrpc.")
     torch_python: str | None = option(None, "Python of an environment with torch and transformers.")
     keras_hub_python: str | None = option(None, "Python of an environment with TensorFlow and keras-hub.")
+    before: str | None = option(None, "Folder of another checkout of this project, for a row more where ours is one.")
     mrpc_dir: str | None = option(None, "Folder with MRPC's train.tsv; without it the part mrpc is left out.")
     vocab_file: str | None = option(None, "WordPiece vocabulary of a lower-cased model, for the part mrpc.")
     mrpc_batches: int = option(32, "Batches drawn from MRPC, once; 112 are all of it.")
@@ -81,6 +84,8 @@ class Settings:
             python = getattr(self, name)
             if python and not shutil.which(python):
                 raise InputError(f"--{name}={python}: there is no such program")
+        if self.before and not (pathlib.Path(self.before) / "bert" / "modeling.py").exists():
+            raise InputError(f"--before={self.before}: no checkout of this project, it has no bert/modeling.py")
         if self.mrpc_dir and not self.vocab_file:
             raise InputError("--mrpc_dir needs --vocab_file")
         if self.mrpc_batches > ROUND and self.mrpc_batches % ROUND:
@@ -116,6 +121,13 @@ class Bench:
     def ours(self, rows: str, steps: int, name: str = "ours", **options) -> Program:
         return self._program(name, "with_bert.py", sys.executable, rows, steps, options=options)
 
+    def before(self, rows: str, steps: int) -> list[Program]:
+        """The same from another checkout, where one is given."""
+        if not self.settings.before:
+            return []
+        program = self._program("ours before", "with_bert.py", sys.executable, rows, steps, options={})
+        return [dataclasses.replace(program, checkout=pathlib.Path(self.settings.before).resolve())]
+
     def transformers(self, rows: str, steps: int, name: str = "transformers", padding: str = "max_length") -> Program:
         return self._program(name, "with_transformers.py", self.settings.torch_python, rows, steps, padding=padding)
 
@@ -129,7 +141,10 @@ class Bench:
             "kind": "pretraining" if rows == "pretraining" else "classifier",
             "records": str(self.folder / f"{rows}.tfrecord"),
             "arrays": str(self.folder / f"{rows}.npz"),
-            "sizes": {"S": settings.max_seq_length, "P": settings.max_predictions_per_seq},
+            "sizes": {
+                "S": int(rows.partition("-")[2] or settings.max_seq_length),
+                "P": settings.max_predictions_per_seq,
+            },
             "batch_size": settings.batch_size,
             "seed": settings.seed,
             **more,
@@ -181,7 +196,8 @@ def static(bench: Bench) -> None:
     settings = bench.settings
     write_static(bench)
     steps = settings.steps
-    programs = [bench.ours("static", steps), bench.transformers("static", steps), bench.keras_hub("static", steps)]
+    programs = [bench.ours("static", steps), *bench.before("static", steps), bench.transformers("static", steps)]
+    programs.append(bench.keras_hub("static", steps))
     results = bench.compare("static", programs, settings.repeats)
     title = f"Classifier step, {settings.batch_size} full rows of {settings.max_seq_length}"
     print_steps(title, "program", "ours is faster by", results, settings.batch_size)
@@ -210,6 +226,7 @@ def mrpc(bench: Bench) -> None:
     fewer = min(ROUND_STATIC, steps)
     programs = [
         bench.ours("mrpc", steps),
+        *bench.before("mrpc", steps),
         bench.transformers("mrpc", fewer, "transformers, padded to the maximum"),
         bench.transformers("mrpc", steps, "transformers, padded to the longest", "longest"),
         bench.keras_hub("mrpc", fewer),
@@ -241,7 +258,9 @@ def pretraining(bench: Bench) -> None:
     length, masked = settings.max_seq_length, settings.max_predictions_per_seq
     count = STATIC_BATCHES * settings.batch_size
     rows.write_pretraining(bench.folder, bench.config, count, length, masked, settings.seed)
-    programs = [bench.ours("pretraining", settings.steps), bench.transformers("pretraining", settings.steps)]
+    steps = settings.steps
+    programs = [bench.ours("pretraining", steps), *bench.before("pretraining", steps)]
+    programs.append(bench.transformers("pretraining", steps))
     results = bench.compare("pretraining", programs, settings.repeats)
     title = f"Pre-training step, {settings.batch_size} full rows of {length}, {masked} masked positions"
     print_steps(title, "program", "ours is faster by", results, settings.batch_size)
@@ -253,6 +272,30 @@ def share(bench: Bench) -> None:
     rows, hidden, wide = bench.widest_product
     header = "step", "useful GFLOP", "GFLOP/s of the step", "GFLOP/s of the product", "share"
     print_table(title.format(rows, hidden, hidden, wide), header, bench.shares)
+
+
+def short(bench: Bench) -> None:
+    """Questions: what a step costs beside its products."""
+    from benchmarks import rows
+
+    settings, lines = bench.settings, []
+    for length in SHORT_LENGTHS:
+        name = f"short-{length}"
+        count = STATIC_BATCHES * settings.batch_size
+        rows.write_static(bench.folder, bench.config, count, length, settings.seed, name)
+        steps = SHORT_STEPS * settings.steps
+        programs = [bench.ours(name, steps), *bench.before(name, steps), bench.transformers(name, steps)]
+        products = Program(PRODUCTS, "with_bert.py", sys.executable, {"shape": bench.widest_product}, 1)
+        results = bench.measure([products, *programs], settings.repeats)
+        possible = statistics.median(run["operations"] / run["seconds"] for run in results.pop(PRODUCTS).runs)
+        useful = settings.batch_size * operations.classifier(bench.config, length) / possible
+        for program, result in results.items():
+            times = results["ours"].times_as_fast(result)
+            seconds = [result.step_seconds, result.step_cpu_seconds, useful, result.step_seconds - useful]
+            lines.append([length, program, *(f"{1000 * each:.1f}" for each in seconds), f"{times:.2f}"])
+    header = ["pieces", "program", "ms a step", "CPU ms", "of it products at full speed", "the rest"]
+    title = f"Classifier step, {settings.batch_size} short rows"
+    print_table(title, [*header, "ours is faster by"], lines)
 
 
 def memory(bench: Bench) -> None:
@@ -274,7 +317,7 @@ def _variants(bench: Bench, title: str, what: str, variants: dict[str, dict]) ->
     print_steps(title, what, "the first is faster by", results, settings.batch_size)
 
 
-PARTS = {part.__name__: part for part in (static, mrpc, pretraining, share, memory, xla)}
+PARTS = {part.__name__: part for part in (static, mrpc, pretraining, share, short, memory, xla)}
 
 
 def print_steps(title: str, what: str, ratio: str, results: dict[str, Result], batch_size: int) -> None:

@@ -25,6 +25,8 @@ class Program:
         model.recompute = options.get("recompute", False)
         optimizer = AdamWeightDecay(1e-5)
         optimizer.build(model.trainable_variables)
+        if hasattr(optimizer, "note_touched_rows"):  # an older checkout has it not
+            optimizer.note_touched_rows()
         kind = records.PRETRAINING if is_pretraining else records.CLASSIFIER
         record_set = RecordSet(kind, (specification["records"],), specification["sizes"])
         self.batches = training_batches(
