@@ -11,7 +11,8 @@ from bert.activations import gelu_exact
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import PretrainingModel, SequenceClassifier
-from bert.modeling import BertModel, Dropout
+from bert.layers import Dropout
+from bert.modeling import BertModel
 from tests import model_references as references
 
 

@@ -98,9 +98,11 @@ def whole_step_in_xla(model, optimizer):
 
 def change_model(options):
     """Puts other forms of gelu and dropout into the place of the project's."""
+    if not {"gelu", "dropout"} & options.keys():
+        return
     import tensorflow as tf
 
-    from bert import modeling
+    from bert import layers
 
     def plain_gelu(x):
         return x * tf.sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))
@@ -112,9 +114,9 @@ def change_model(options):
         return tf.nn.experimental.stateless_dropout(x, self.rate, seed=own_seed)
 
     if options.get("gelu") == "plain":
-        modeling.ACTIVATIONS["gelu"] = plain_gelu
+        layers.ACTIVATIONS["gelu"] = plain_gelu
     if options.get("dropout") == "tensorflow":
-        modeling.Dropout.call = tensorflow_dropout
+        layers.Dropout.call = tensorflow_dropout
 
 
 class Products:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from bert.config import BertConfig
 from bert.encoders.base import Baseline, PairPooler, WordEmbeddings, encoded, segment_masks
-from bert.modeling import Shape
+from bert.layers import Shape
 
 
 @keras.saving.register_keras_serializable(package="bert")

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from bert.config import BertConfig
 from bert.errors import InputError
-from bert.modeling import Dense, Dropout, Shape, gather_positions, initializer
+from bert.layers import Dense, Dropout, Shape, initializer
+from bert.modeling import gather_positions
 
 
 class Baseline(keras.layers.Layer):

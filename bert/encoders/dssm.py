@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from bert.config import BertConfig
 from bert.encoders.base import Baseline, encoded, segment_masks
-from bert.modeling import Dense, Dropout, Shape
+from bert.layers import Dense, Dropout, Shape
 from bert.unicode_ranges import is_chinese
 
 FEATURES = 24  # of a piece, at most; the longest words of Google's vocabularies have fewer

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from bert.config import BertConfig
 from bert.encoders.base import Baseline, PairPooler, WordEmbeddings, encoded, segment_masks
-from bert.modeling import Dropout, Shape
+from bert.layers import Dropout, Shape
 
 State = tuple[tf.Tensor, ...]  # of a cell, [D, B, U] each; the first is its output
 

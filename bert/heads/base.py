@@ -22,8 +22,8 @@ import tensorflow as tf
 from bert import encoders
 from bert.config import ENCODERS, BertConfig
 from bert.errors import InputError
+from bert.layers import Shape, initializer
 from bert.measures import Measure
-from bert.modeling import Shape, initializer
 
 Tensors = Mapping[str, tf.Tensor]  # by name: the features of a batch, or what a model makes of them
 

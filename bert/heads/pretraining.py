@@ -9,8 +9,8 @@ import tensorflow as tf
 from bert import encoders
 from bert.config import BertConfig
 from bert.heads.base import HeadedModel, Mean, ProjectedClasses, Tensors, correct, cross_entropy, weighted
+from bert.layers import Dense, LayerNormalization, Shape
 from bert.measures import Measure, loss
-from bert.modeling import Dense, LayerNormalization, Shape
 
 
 class Transform(keras.layers.Layer):

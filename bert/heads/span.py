@@ -18,8 +18,8 @@ from bert.heads.base import (
     cross_entropy,
     weighted,
 )
+from bert.layers import Shape
 from bert.measures import Measure, loss
-from bert.modeling import Shape
 
 
 class SpanHeads(keras.layers.Layer):

@@ -19,8 +19,8 @@ from bert.heads.base import (
     cross_entropy,
     weighted,
 )
+from bert.layers import Dropout
 from bert.measures import Measure, loss
-from bert.modeling import Dropout
 
 
 @keras.saving.register_keras_serializable(package="bert")
