@@ -111,10 +111,9 @@ step "$OUTPUT/start" python -m examples.chinese.start \
 sed 's/\(dropout_prob": \)[0-9.]*/\10.0/' "$CONFIG" \
   > "$OUTPUT/pretraining_config.json"
 
-# Short rows are cheap, and most is learned from them, more of it without next sentences; long ones teach the later
-# positions and what follows what, in smaller steps, which leave alone what is known.
-pretrain stage1 64 "$SHORT_MINUTES" --init_checkpoint="$OUTPUT/start/bert_model.ckpt" \
-  --learning_rate="$LEARNING_RATE" --next_sentence=False
+# Short rows are cheap, and most is learned from them; long ones teach the later positions, in smaller steps, which leave
+# alone what is known. Next sentences are learned from the beginning: README.md tells what came of it without.
+pretrain stage1 64 "$SHORT_MINUTES" --init_checkpoint="$OUTPUT/start/bert_model.ckpt" --learning_rate="$LEARNING_RATE"
 pretrain stage2 128 "$LONG_MINUTES" --init_checkpoint="$OUTPUT/stage1" \
   --learning_rate="$(awk -v rate="$LEARNING_RATE" 'BEGIN {print rate / 3}')"
 
