@@ -81,14 +81,8 @@ def attention_weights(scores: tf.Tensor, rate: float, seed: tf.Tensor | None) ->
 
 
 def keep_mask(shape: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
-    """Booleans, each True with probability 1 - rate.
-
-    Random bits are what dropout costs, so each word of them serves four elements: a byte below a threshold is dropped.
-    A rate of 0.1 would be a threshold of 25.6; for the whole tensor it is 26 with probability 0.6, else 25.
-    """
-    threshold = round(rate * 2**24)  # in bytes, 16 bits behind the point
+    """Booleans, True with probability 1 - rate. Random bits are what dropout costs, so each word serves twice."""
     size = tf.reduce_prod(shape)
-    words = tf.random.stateless_uniform([1 + (size + 3) // 4], seed, minval=None, maxval=None, dtype=tf.int32)
-    is_higher = tf.bitwise.bitwise_and(words[0], 0xFFFF) < threshold % 2**16
-    bytes_ = tf.reshape(tf.bitcast(words[1:], tf.uint8), [-1])[:size]
-    return tf.reshape(bytes_ >= tf.cast(threshold // 2**16 + tf.cast(is_higher, tf.int32), tf.uint8), shape)
+    words = tf.random.stateless_uniform([(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32)
+    halves = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:size]
+    return tf.reshape(halves >= tf.constant(round(rate * 2**16), tf.uint16), shape)
