@@ -137,13 +137,10 @@ def test_one_accumulated_step_is_the_large_batch_within_1e_6(tmp_path):
     assert largest_difference(one, pieces) < 1e-6
 
 
-def test_recomputed_layers_learn_the_same_with_dropout(tmp_path):
-    step = {"num_train_steps": 1, "num_warmup_steps": 0}
-    kept, recomputed = (trained(tmp_path / f"one-{flag}", recompute=flag, **step) for flag in (False, True))
-    assert largest_difference(kept, recomputed) < 1e-6
-    for flag in (False, True):  # later steps amplify the rounding of sums in another order
-        trained(tmp_path / str(flag), recompute=flag)
-    np.testing.assert_allclose(losses(tmp_path / "False"), losses(tmp_path / "True"), rtol=1e-5)
+def test_recomputed_layers_give_the_same_bits_with_dropout(tmp_path):
+    kept, recomputed = (trained(tmp_path / str(flag), recompute=flag) for flag in (False, True))
+    assert largest_difference(kept, recomputed) < 1e-5
+    np.testing.assert_allclose(losses(tmp_path / "False"), losses(tmp_path / "True"), rtol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
