@@ -75,9 +75,7 @@ class Worker:
     def __init__(self, program: Program, resources: contextlib.ExitStack):
         self.program = program
         self.log = resources.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115
-        python_path = os.pathsep.join(
-            filter(None, (str(program.checkout), os.environ.get("PYTHONPATH")))
-        )  # for with_bert.py
+        python_path = os.pathsep.join(filter(None, (str(program.checkout), os.environ.get("PYTHONPATH"))))
         self.process = subprocess.Popen(
             [program.python, str(SCRIPTS / program.script), json.dumps(program.specification)],
             env={**os.environ, **ENVIRONMENT, "PYTHONPATH": python_path},
@@ -127,6 +125,16 @@ def measure(programs: list[Program], rounds: int) -> dict[str, Result]:
                     result.runs.append(run)
                     step = run["seconds"] / worker.program.steps
                     _tell(f"round {number + 1}, {worker.program.name}: {step:.3f} s a step, loss {run['loss']:.3f}")
+    return results
+
+
+def measure_alike(programs: list[Program], rounds: int) -> dict[str, Result]:
+    """The same of one model. Raises InputError if the programs have not the same number of parameters; one that tells
+    None has no model."""
+    results = measure(programs, rounds)
+    sizes = {name: result.about["parameters"] for name, result in results.items()}
+    if len({*sizes.values()} - {None}) > 1:
+        raise InputError(f"the models differ: they have these numbers of parameters: {sizes}")
     return results
 
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from bert.pretraining_data import blocks
 from bert.pretraining_data.block_masks import BlockMasks
 from bert.pretraining_data.block_pairs import draw_pairs
+from bert.pretraining_data.blocks import INSTANCES_PER_BATCH
 from bert.pretraining_data.corpus import Corpus
 from bert.pretraining_data.instances import InstanceSampler
 from bert.pretraining_data.options import Options
@@ -22,7 +22,6 @@ from bert.records.serialization import serialize
 from bert.tokenization import Tokenizer, Vocabulary
 
 _PASSES = 3
-_INSTANCES_PER_BATCH = blocks._INSTANCES_PER_BATCH
 
 Result = TypeVar("Result")
 
@@ -61,8 +60,8 @@ def _streaming(text: str, options: Options, vocabulary: Vocabulary, encoder: Sen
     pairs = clock("drawing", draw_pairs, corpus, options, rng)
     masks = BlockMasks(vocabulary, options)
     reader = PlanReader(corpus.tokens, vocabulary.cls_id, vocabulary.sep_id, options.max_seq_length)
-    for start in range(0, len(pairs), _INSTANCES_PER_BATCH):
-        batch = pairs[start : start + _INSTANCES_PER_BATCH]
+    for start in range(0, len(pairs), INSTANCES_PER_BATCH):
+        batch = pairs[start : start + INSTANCES_PER_BATCH]
         masked = clock("drawing", masks.draw, batch, corpus.continues, rng)
         features = clock("laying out", reader.features, np.hstack([batch.astype(np.uint64), masked]))
         records = clock("writing as protobuf", serialize, PRETRAINING, features)
@@ -85,7 +84,7 @@ def _sampling(corpus: Corpus, options: Options, vocabulary: Vocabulary) -> dict[
         for _ in range(_PASSES):
             drawing = sampler(corpus, vocabulary, options, random.Random(0))
             clock = _Clock()
-            plans = clock(stage, list, drawing.batches(_INSTANCES_PER_BATCH))
+            plans = clock(stage, list, drawing.batches(INSTANCES_PER_BATCH))
             passes.append(clock.seconds[stage] / sum(len(batch) for batch, _ in plans))
         found[stage] = min(passes)
     return found

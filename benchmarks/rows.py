@@ -13,14 +13,12 @@ from bert.tasks.encoding import ClassificationRows
 from bert.training import run
 
 
-def write_static(
-    folder: pathlib.Path, config: BertConfig, count: int, length: int, seed: int, name: str = "static"
-) -> None:
+def write_static(folder: pathlib.Path, config: BertConfig, count: int, length: int, seed: int) -> None:
     """`static`: random WordPieces, two classes, no padding."""
     columns = _random(config, count, length, np.random.default_rng(seed))
     columns["label_ids"] = np.random.default_rng(seed).integers(0, 2, [count, 1], np.int32)
     columns["is_real_example"] = np.ones([count, 1], np.int32)
-    _write(folder, name, records.CLASSIFIER, columns)
+    _write(folder, "static", records.CLASSIFIER, columns)
 
 
 def write_pretraining(

@@ -141,10 +141,7 @@ class Bench:
             "kind": "pretraining" if rows == "pretraining" else "classifier",
             "records": str(self.folder / f"{rows}.tfrecord"),
             "arrays": str(self.folder / f"{rows}.npz"),
-            "sizes": {
-                "S": int(rows.partition("-")[2] or settings.max_seq_length),
-                "P": settings.max_predictions_per_seq,
-            },
+            "sizes": {"S": settings.max_seq_length, "P": settings.max_predictions_per_seq},
             "batch_size": settings.batch_size,
             "seed": settings.seed,
             **more,
@@ -152,21 +149,20 @@ class Bench:
         return Program(name, script, python, specification, steps)
 
     def measure(self, programs: list[Program], rounds: int) -> dict[str, Result]:
-        """Raises InputError if the programs' models have not the same number of parameters."""
-        results = alternating.measure(programs, rounds)
-        sizes = {name: result.about["parameters"] for name, result in results.items() if name != PRODUCTS}
-        if len(set(sizes.values())) > 1:
-            raise InputError(f"the models differ: they have these numbers of parameters: {sizes}")
+        results = alternating.measure_alike(programs, rounds)
         for result in results.values():
             self.versions |= result.about["versions"]
         return results
+
+    def products_alone(self) -> Program:
+        """The machine's own speed."""
+        return Program(PRODUCTS, "with_bert.py", sys.executable, {"shape": self.widest_product}, 1)
 
     def compare(self, part: str, programs: list[Program], rounds: int) -> dict[str, Result]:
         """Measures ours and its peers, and where shares are asked for, the machine's products among them."""
         if not self.products:
             return self.measure(programs, rounds)
-        products = Program(PRODUCTS, "with_bert.py", sys.executable, {"shape": self.widest_product}, 1)
-        results = self.measure([products, *programs], rounds)
+        results = self.measure([self.products_alone(), *programs], rounds)
         self._note_share(part, results["ours"], results.pop(PRODUCTS))
         return results
 
@@ -276,16 +272,12 @@ def share(bench: Bench) -> None:
 
 def short(bench: Bench) -> None:
     """Questions: what a step costs beside its products."""
-    from benchmarks import rows
-
     settings, lines = bench.settings, []
+    steps, products = SHORT_STEPS * settings.steps, bench.products_alone()
     for length in SHORT_LENGTHS:
-        name = f"short-{length}"
-        count = STATIC_BATCHES * settings.batch_size
-        rows.write_static(bench.folder, bench.config, count, length, settings.seed, name)
-        steps = SHORT_STEPS * settings.steps
-        programs = [bench.ours(name, steps), *bench.before(name, steps), bench.transformers(name, steps)]
-        products = Program(PRODUCTS, "with_bert.py", sys.executable, {"shape": bench.widest_product}, 1)
+        own = Bench(dataclasses.replace(settings, max_seq_length=length), bench.folder)
+        write_static(own)
+        programs = [own.ours("static", steps), *own.before("static", steps), own.transformers("static", steps)]
         results = bench.measure([products, *programs], settings.repeats)
         possible = statistics.median(run["operations"] / run["seconds"] for run in results.pop(PRODUCTS).runs)
         useful = settings.batch_size * operations.classifier(bench.config, length) / possible

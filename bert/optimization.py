@@ -78,15 +78,12 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         super().build(variables)
         self.adam_m = [self.add_variable_from_reference(v, name="adam_m") for v in variables]
         self.adam_v = [self.add_variable_from_reference(v, name="adam_v") for v in variables]
-        self._touched = (
-            {}
-            if tf.distribute.has_strategy()
-            else {
-                index: TouchedRows(variable.shape[0])
-                for index, variable in enumerate(variables)
-                if len(variable.shape) == 2 and variable.shape[0] >= LEAST_ROWS
-            }
-        )
+        # Several replicas add their gradients up as whole tables (bert/training/steps.py).
+        self._touched = {
+            index: TouchedRows(variable.shape[0])
+            for index, variable in enumerate(variables)
+            if len(variable.shape) == 2 and variable.shape[0] >= LEAST_ROWS and not tf.distribute.has_strategy()
+        }
 
         if self.loss_scaling:
             shared = {"shape": (), "aggregation": "only_first_replica"}
@@ -204,15 +201,28 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor, correction: tf.Tensor = 1.0
     ) -> None:
         index = self._get_variable_index(variable)
+        m, v = self.adam_m[index].value, self.adam_v[index].value
         learning_rate = tf.cast(learning_rate, variable.dtype)
-        is_decayed = self.decay and not NO_DECAY.search(self._trainable_variables[index].path)
-        kept = 1.0 - learning_rate * self.decay if is_decayed else tf.ones([], variable.dtype)
+        decay = 0.0 if NO_DECAY.search(self._trainable_variables[index].path) else self.decay
+        kept = 1.0 - learning_rate * decay
         rate = learning_rate * correction
 
         def update_all() -> None:
-            if is_decayed:
+            if decay:
                 variable.assign(variable * kept)
-            self._apply_to_all(index, variable, tf.convert_to_tensor(gradient), rate)
+            # One kernel for the whole update; with both powers of beta 0 it corrects no bias itself.
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=m.handle,
+                v=v.handle,
+                beta1_power=0.0,
+                beta2_power=0.0,
+                lr=rate,
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                epsilon=self.epsilon,
+                grad=tf.convert_to_tensor(gradient),
+            )
 
         if not (isinstance(gradient, tf.IndexedSlices) and index in self._touched):
             update_all()
@@ -221,27 +231,11 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
 
         def update_touched() -> None:
             rows = touched.gather(gradient)
-            m, v = self.adam_m[index].value, self.adam_v[index].value
             update = rate * adam_update(m, v, rows, self.beta_1, self.beta_2, self.epsilon)
             # To scatter into a variable would make every later read of it a copy.
             variable.assign(tf.tensor_scatter_nd_sub(variable * kept, rows.indices[:, tf.newaxis], update))
 
         tf.cond(touched.add(gradient.indices), done(update_touched), done(update_all))
-
-    def _apply_to_all(self, index: int, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor) -> None:
-        # One kernel for the whole update; with both powers of beta 0 it corrects no bias itself.
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self.adam_m[index].value.handle,
-            v=self.adam_v[index].value.handle,
-            beta1_power=0.0,
-            beta2_power=0.0,
-            lr=rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
 
     def get_config(self) -> dict[str, Any]:
         own = ("decay", "beta_1", "beta_2", "epsilon", "clip_norm", "bias_correction", "loss_scaling")

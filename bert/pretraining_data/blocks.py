@@ -22,7 +22,7 @@ from bert.records import PRETRAINING, PRETRAINING_WORDS
 from bert.records.serialization import serialize
 from bert.tokenization import Tokenizer, Vocabulary
 
-_INSTANCES_PER_BATCH = 512  # their arrays stay in the processor's caches
+INSTANCES_PER_BATCH = 512  # their arrays stay in the processor's caches
 _DOCUMENTS_PER_BLOCK = 8  # at least, by cutting longer documents: enough for random next sentences
 
 
@@ -122,8 +122,8 @@ class BlockMaker:
             corpus.tokens, self.vocabulary.cls_id, self.vocabulary.sep_id, self.options.max_seq_length, continues
         )
         counts = Counts.of_corpus(corpus, self.vocabulary)
-        for start in range(0, len(pairs), _INSTANCES_PER_BATCH):
-            batch = pairs[start : start + _INSTANCES_PER_BATCH]
+        for start in range(0, len(pairs), INSTANCES_PER_BATCH):
+            batch = pairs[start : start + INSTANCES_PER_BATCH]
             masked = self._masks.draw(batch, corpus.continues, rng)
             features = reader.features(np.hstack([batch.astype(np.uint64), masked]))
             yield features, counts + Counts.of_instances(features)
