@@ -32,7 +32,7 @@ class Dense(keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return ACTIVATIONS[self.activation](product(x, self.kernel, self.bias))
+        return product(x, self.kernel, self.bias, ACTIVATIONS[self.activation])
 
 
 class LayerNormalization(keras.layers.Layer):

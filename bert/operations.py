@@ -11,10 +11,13 @@ import tensorflow as tf
 Gradient = Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]
 
 
-def product(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """x · kernel + bias on the last axis, as one large product, whatever the rank of x."""
+def product(
+    x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, activation: Callable[[tf.Tensor], tf.Tensor] = tf.identity
+) -> tf.Tensor:
+    """activation(x · kernel + bias) on the last axis, as one large product, whatever the rank of x."""
     rows = tf.nn.bias_add(tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), kernel), bias)
-    return tf.reshape(rows, tf.concat([tf.shape(x)[:-1], [rows.shape[-1]]], axis=0))
+    # Next to the product: TensorFlow makes one operation of both where no gradient is asked for.
+    return tf.reshape(activation(rows), tf.concat([tf.shape(x)[:-1], [rows.shape[-1]]], axis=0))
 
 
 def normalized(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tf.Tensor:
