@@ -8,11 +8,13 @@ tensor, and from the layer's own path. No seed means no dropout. (So a step can 
 the backward pass, with the same masks.)
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from bert.blocks import Blocks, joined, position_rows, row_starts, split
 from bert.config import BertConfig
 from bert.layers import Dense, Dropout, LayerNormalization, Shape, initializer
 from bert.operations import attention_weights, product
@@ -44,13 +46,19 @@ class Embeddings(keras.layers.Layer):
         self.dropout.build((None, None, config.hidden_size))
         self.built = True
 
-    def call(self, input_ids: tf.Tensor, segment_ids: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
-        length = tf.shape(input_ids)[1]
+    def call(
+        self,
+        input_ids: tf.Tensor,
+        segment_ids: tf.Tensor,
+        masks: Sequence[tf.Tensor],
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """A batch [B, S] gives [B, S, H]; the list [T] of several blocks, whose `masks` are [b, w], gives [T, H]."""
         hidden = tf.gather(self.word_embeddings, input_ids)  # [B, S, H]
         # Few segments, many rows: a product with one-hot rows has a cheap gradient, a gather has not.
         segments = tf.one_hot(segment_ids, self.config.type_vocab_size, dtype=hidden.dtype)  # [B, S, T]
         hidden += tf.tensordot(segments, self.token_type_embeddings, axes=1)
-        hidden += tf.convert_to_tensor(self.position_embeddings)[:length]  # [S, H]
+        hidden += position_rows(tf.convert_to_tensor(self.position_embeddings), masks)  # [S, H]
         return self.dropout(self.normalization(hidden), seed=seed)
 
 
@@ -72,36 +80,57 @@ class SelfAttention(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
+        self, queries: tf.Tensor, hidden: tf.Tensor, masks: Sequence[tf.Tensor], seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """queries [B, K, H] ask, hidden [B, S, H] answers; input_mask [B, S] says which rows of it are tokens."""
-        query, key, value = self._projected(queries, hidden, seed is not None)
+        """queries [B, K, H] ask, hidden [B, S, H] answers; `masks`, one [B, S], says which rows of it are tokens.
+
+        With several blocks hidden is their list [T, H], and so are the queries, unless they are [B, K, H].
+        """
+        own_seed = None if seed is None else self.dropout.own_seed(seed)
+        contexts = []
+        for index, parts in enumerate(self._projected(queries, hidden, masks, seed is not None)):
+            if own_seed is not None and index:
+                own_seed = tf.random.experimental.stateless_fold_in(own_seed, index)
+            contexts.append(self._context(*parts, masks[index], own_seed))
+        return joined(contexts, queries)
+
+    def _context(
+        self, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None
+    ) -> tf.Tensor:
+        """What the keys answer, [B, K, H], of [B, N, K, D] and twice [B, N, S, D]."""
         scores = tf.matmul(query, key, transpose_b=True)  # [B, N, K, S]
         padding = 1.0 - tf.cast(tf.expand_dims(tf.expand_dims(input_mask, 1), 1), tf.float32)  # [B, 1, 1, S]
-        own_seed = None if seed is None else self.dropout.own_seed(seed)
-        weights = attention_weights(tf.cast(scores, tf.float32) + MASKED_SCORE * padding, self.dropout.rate, own_seed)
+        weights = attention_weights(tf.cast(scores, tf.float32) + MASKED_SCORE * padding, self.dropout.rate, seed)
         context = tf.matmul(tf.cast(weights, scores.dtype), value)  # [B, N, K, D]
         context = tf.transpose(context, [0, 2, 1, 3])  # [B, K, N, D]
-        return tf.reshape(context, tf.shape(queries))  # [B, K, H]
+        shape = tf.shape(context)
+        return tf.reshape(context, [shape[0], shape[1], query.shape[1] * query.shape[3]])  # [B, K, H]
 
-    def _projected(self, queries: tf.Tensor, hidden: tf.Tensor, training: bool) -> list[tf.Tensor]:
-        """Queries times 1/√D, [B, N, K, D]; keys, and values times what `attention_weights` leaves out, [B, N, S, D].
+    def _projected(
+        self, queries: tf.Tensor, hidden: tf.Tensor, masks: Sequence[tf.Tensor], training: bool
+    ) -> Iterable[tuple[tf.Tensor, ...]]:
+        """For each block: queries times 1/√D, [B, N, K, D]; keys, and values times what `attention_weights` leaves out,
+        [B, N, S, D].
 
         In training, what reads the same rows is one product of glued kernels, and so are its gradients. To glue them
         takes longer than it saves where few rows are only answered.
         """
         scale = tf.math.rsqrt(tf.cast(queries.shape[-1] // self.num_heads, queries.dtype))
         if not training:
-            query, key, value = self.query(queries), self.key(hidden), self.value(hidden)
-            return [*self._split(query * scale, 1), *self._split(key, 1), *self._split(value, 1)]
-        value_scale = tf.cast(1.0 / (1.0 - self.dropout.rate), queries.dtype)
-        kernels = [self.query.kernel * scale, self.key.kernel, self.value.kernel * value_scale]
-        biases = [self.query.bias * scale, self.key.bias, self.value.bias * value_scale]
-        own = 0 if queries is hidden else 1  # the queries of few positions are a product of their own
-        asked = self._split(product(queries, kernels[0], biases[0]), 1) if own else []
-        return asked + self._split(product(hidden, tf.concat(kernels[own:], 1), tf.concat(biases[own:], 0)), 3 - own)
+            products = [(self.query(queries) * scale, 1), (self.key(hidden), 1), (self.value(hidden), 1)]
+        else:
+            value_scale = tf.cast(1.0 / (1.0 - self.dropout.rate), queries.dtype)
+            kernels = [self.query.kernel * scale, self.key.kernel, self.value.kernel * value_scale]
+            biases = [self.query.bias * scale, self.key.bias, self.value.bias * value_scale]
+            own = 0 if queries is hidden else 1  # the queries of few positions are a product of their own
+            products = [(product(queries, kernels[0], biases[0]), 1)] if own else []
+            glued = product(hidden, tf.concat(kernels[own:], 1), tf.concat(biases[own:], 0))
+            products.append((glued, 3 - own))
+        by_block = zip(*(split(x, masks) for x, _ in products), strict=True)
+        for block in by_block:
+            yield tuple(part for x, (_, parts) in zip(block, products, strict=True) for part in self._heads(x, parts))
 
-    def _split(self, x: tf.Tensor, parts: int) -> list[tf.Tensor]:
+    def _heads(self, x: tf.Tensor, parts: int) -> list[tf.Tensor]:
         """Parts [B, N, S, D] of x [B, S, parts * H]."""
         size = x.shape[-1] // parts // self.num_heads
         x = tf.reshape(x, [-1, tf.shape(x)[1], parts, self.num_heads, size])  # [B, S, parts, N, D]
@@ -142,9 +171,9 @@ class Attention(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
+        self, queries: tf.Tensor, hidden: tf.Tensor, masks: Sequence[tf.Tensor], seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        context = self.self_attention(queries, hidden, input_mask, seed=seed)
+        context = self.self_attention(queries, hidden, masks, seed=seed)
         return self.residual(context, queries, seed=seed)
 
 
@@ -179,9 +208,9 @@ class EncoderLayer(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, queries: tf.Tensor, hidden: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None = None
+        self, queries: tf.Tensor, hidden: tf.Tensor, masks: Sequence[tf.Tensor], seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        attended = self.attention(queries, hidden, input_mask, seed=seed)  # [B, K, H]
+        attended = self.attention(queries, hidden, masks, seed=seed)  # [B, K, H]
         return self.residual(self.intermediate(attended), attended, seed=seed)  # [B, K, H]
 
 
@@ -201,17 +230,21 @@ class Encoder(keras.layers.Layer):
     def call(
         self,
         hidden: tf.Tensor,
-        input_mask: tf.Tensor,
+        masks: Sequence[tf.Tensor],
         positions: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
     ) -> list[tf.Tensor]:
-        """Returns the outputs of all layers, [B, S, H]; the last is [B, K, H] where `positions` [B, K] is given."""
+        """Returns the outputs of all layers, [B, S, H]; the last is [B, K, H] where `positions` [B, K] is given.
+
+        With several blocks, whose `masks` are [b, w], hidden and outputs are their lists [T, H], and the rows of
+        `positions` are sorted as theirs.
+        """
         outputs = []
         for layer in self.encoder_layers:
             is_last = layer is self.encoder_layers[-1]
-            queries = gather_positions(hidden, positions) if is_last and positions is not None else hidden
+            queries = gather_positions(hidden, positions, masks) if is_last and positions is not None else hidden
             run = tf.recompute_grad(layer) if self.recompute and seed is not None else layer
-            hidden = run(queries, hidden, input_mask, seed)
+            hidden = run(queries, hidden, masks, seed)
             outputs.append(hidden)
         return outputs
 
@@ -247,6 +280,7 @@ class BertModel(keras.layers.Layer):
         self.embeddings = Embeddings(self.config, name="embeddings")
         self.encoder = Encoder(self.config, name="encoder")
         self.pooler = Pooler(self.config, name="pooler")
+        self.in_blocks = False
 
     @property
     def recompute(self) -> bool:
@@ -272,8 +306,28 @@ class BertModel(keras.layers.Layer):
         positions: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
     ) -> dict[str, Any]:
-        embedding_output = self.embeddings(input_ids, segment_ids, seed=seed)
-        layer_outputs = self.encoder(embedding_output, input_mask, positions=positions, seed=seed)
+        if self.in_blocks and seed is not None and input_mask.shape[0]:
+            return self._encoded_in_blocks(input_ids, input_mask, segment_ids, positions, seed)
+        embedding_output = self.embeddings(input_ids, segment_ids, [input_mask], seed=seed)
+        layer_outputs = self.encoder(embedding_output, [input_mask], positions=positions, seed=seed)
+        return self._outputs(embedding_output, layer_outputs)
+
+    def _encoded_in_blocks(
+        self,
+        input_ids: tf.Tensor,
+        input_mask: tf.Tensor,
+        segment_ids: tf.Tensor,
+        positions: tf.Tensor | None,
+        seed: tf.Tensor,
+    ) -> dict[str, Any]:
+        blocks = Blocks.of(input_mask)
+        hidden = self.embeddings(blocks.listed(input_ids), blocks.listed(segment_ids), blocks.masks, seed=seed)
+        read = None if positions is None else blocks.sorted(positions)
+        *lower, last = self.encoder(hidden, blocks.masks, positions=read, seed=seed)
+        last = blocks.unfolded(last) if positions is None else blocks.unsorted(last)
+        return self._outputs(blocks.unfolded(hidden), [*map(blocks.unfolded, lower), last])
+
+    def _outputs(self, embedding_output: tf.Tensor, layer_outputs: list[tf.Tensor]) -> dict[str, Any]:
         return {
             "embedding_output": embedding_output,
             "layer_outputs": layer_outputs,
@@ -285,9 +339,9 @@ class BertModel(keras.layers.Layer):
         return {**super().get_config(), "config": self.config.to_dict()}
 
 
-def gather_positions(hidden: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
-    """Rows of `hidden` [B, S, H] at `positions` [B, K], as [B, K, H]."""
-    shape = tf.shape(hidden)
-    rows = tf.reshape(hidden, [-1, hidden.shape[-1]])  # [B * S, H]
-    offsets = tf.range(shape[0])[:, tf.newaxis] * shape[1]  # [B, 1]
-    return tf.gather(rows, positions + offsets)
+def gather_positions(
+    hidden: tf.Tensor, positions: tf.Tensor, masks: Sequence[tf.Tensor] | None = None
+) -> tf.Tensor:
+    """Rows of `hidden`, [B, S, H] or the list [T, H] of blocks with these masks, at `positions` [B, K]: [B, K, H]."""
+    starts = row_starts(masks or [hidden[:, :, 0]])  # [B]
+    return tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), positions + starts[:, tf.newaxis])
