@@ -8,15 +8,16 @@ tensor, and from the layer's own path. No seed means no dropout. (So a step can 
 the backward pass, with the same masks.)
 """
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from bert.blocks import Blocks, joined, position_rows, row_starts, split
 from bert.config import BertConfig
 from bert.layers import Dense, Dropout, LayerNormalization, Shape, initializer
+from bert.layouts import Layout, PackedRows, PaddedRows
 from bert.operations import attention_weights, product
 
 MASKED_SCORE = -10000.0  # added to a padding key's score, as in the original (docs/parity.md 9): its softmax is 0
@@ -50,15 +51,15 @@ class Embeddings(keras.layers.Layer):
         self,
         input_ids: tf.Tensor,
         segment_ids: tf.Tensor,
-        masks: Sequence[tf.Tensor],
+        layout: Layout,
         seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """A batch [B, S] gives [B, S, H]; the list [T] of several blocks, whose `masks` are [b, w], gives [T, H]."""
+        """A batch [B, S] gives [B, S, H], the list [T] of packed rows [T, H]."""
         hidden = tf.gather(self.word_embeddings, input_ids)  # [B, S, H]
         # Few segments, many rows: a product with one-hot rows has a cheap gradient, a gather has not.
         segments = tf.one_hot(segment_ids, self.config.type_vocab_size, dtype=hidden.dtype)  # [B, S, T]
         hidden += tf.tensordot(segments, self.token_type_embeddings, axes=1)
-        hidden += position_rows(tf.convert_to_tensor(self.position_embeddings), masks)  # [S, H]
+        hidden += layout.position_embeddings(tf.convert_to_tensor(self.position_embeddings))  # [S, H]
         return self.dropout(self.normalization(hidden), seed=seed)
 
 
@@ -80,19 +81,16 @@ class SelfAttention(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, queries: tf.Tensor, hidden: tf.Tensor, masks: Sequence[tf.Tensor], seed: tf.Tensor | None = None
+        self, queries: tf.Tensor, hidden: tf.Tensor, seed: tf.Tensor | None = None, *, layout: Layout
     ) -> tf.Tensor:
-        """queries [B, K, H] ask, hidden [B, S, H] answers; `masks`, one [B, S], says which rows of it are tokens.
-
-        With several blocks hidden is their list [T, H], and so are the queries, unless they are [B, K, H].
-        """
+        """queries [B, K, H] ask, hidden [B, S, H] answers, or the list [T, H] of packed rows, which may ask, too."""
         own_seed = None if seed is None else self.dropout.own_seed(seed)
         contexts = []
-        for index, parts in enumerate(self._projected(queries, hidden, masks, seed is not None)):
+        for index, parts in enumerate(self._projected(queries, hidden, layout, seed is not None)):
             if own_seed is not None and index:
                 own_seed = tf.random.experimental.stateless_fold_in(own_seed, index)
-            contexts.append(self._context(*parts, masks[index], own_seed))
-        return joined(contexts, queries)
+            contexts.append(self._context(*parts, layout.masks[index], own_seed))
+        return layout.joined(contexts, read=queries.shape.rank == 3)
 
     def _context(
         self, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor | None
@@ -107,7 +105,7 @@ class SelfAttention(keras.layers.Layer):
         return tf.reshape(context, [shape[0], shape[1], query.shape[1] * query.shape[3]])  # [B, K, H]
 
     def _projected(
-        self, queries: tf.Tensor, hidden: tf.Tensor, masks: Sequence[tf.Tensor], training: bool
+        self, queries: tf.Tensor, hidden: tf.Tensor, layout: Layout, training: bool
     ) -> Iterable[tuple[tf.Tensor, ...]]:
         """For each block: queries times 1/√D, [B, N, K, D]; keys, and values times what `attention_weights` leaves out,
         [B, N, S, D].
@@ -126,7 +124,7 @@ class SelfAttention(keras.layers.Layer):
             products = [(product(queries, kernels[0], biases[0]), 1)] if own else []
             glued = product(hidden, tf.concat(kernels[own:], 1), tf.concat(biases[own:], 0))
             products.append((glued, 3 - own))
-        by_block = zip(*(split(x, masks) for x, _ in products), strict=True)
+        by_block = zip(*(layout.split(x) for x, _ in products), strict=True)
         for block in by_block:
             yield tuple(part for x, (_, parts) in zip(block, products, strict=True) for part in self._heads(x, parts))
 
@@ -171,9 +169,9 @@ class Attention(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, queries: tf.Tensor, hidden: tf.Tensor, masks: Sequence[tf.Tensor], seed: tf.Tensor | None = None
+        self, queries: tf.Tensor, hidden: tf.Tensor, seed: tf.Tensor | None = None, *, layout: Layout
     ) -> tf.Tensor:
-        context = self.self_attention(queries, hidden, masks, seed=seed)
+        context = self.self_attention(queries, hidden, layout=layout, seed=seed)
         return self.residual(context, queries, seed=seed)
 
 
@@ -208,9 +206,9 @@ class EncoderLayer(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, queries: tf.Tensor, hidden: tf.Tensor, masks: Sequence[tf.Tensor], seed: tf.Tensor | None = None
+        self, queries: tf.Tensor, hidden: tf.Tensor, seed: tf.Tensor | None = None, *, layout: Layout
     ) -> tf.Tensor:
-        attended = self.attention(queries, hidden, masks, seed=seed)  # [B, K, H]
+        attended = self.attention(queries, hidden, layout=layout, seed=seed)  # [B, K, H]
         return self.residual(self.intermediate(attended), attended, seed=seed)  # [B, K, H]
 
 
@@ -230,21 +228,22 @@ class Encoder(keras.layers.Layer):
     def call(
         self,
         hidden: tf.Tensor,
-        masks: Sequence[tf.Tensor],
+        layout: Layout,
         positions: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
     ) -> list[tf.Tensor]:
         """Returns the outputs of all layers, [B, S, H]; the last is [B, K, H] where `positions` [B, K] is given.
 
-        With several blocks, whose `masks` are [b, w], hidden and outputs are their lists [T, H], and the rows of
-        `positions` are sorted as theirs.
+        Of packed rows, hidden and outputs are lists [T, H], but for the last where `positions` is given.
         """
         outputs = []
         for layer in self.encoder_layers:
             is_last = layer is self.encoder_layers[-1]
-            queries = gather_positions(hidden, positions, masks) if is_last and positions is not None else hidden
-            run = tf.recompute_grad(layer) if self.recompute and seed is not None else layer
-            hidden = run(queries, hidden, masks, seed)
+            read = positions if is_last else None
+            queries = hidden if read is None else gather_positions(hidden, read, layout.starts)
+            run = functools.partial(layer, layout=layout)
+            run = tf.recompute_grad(run) if self.recompute and seed is not None else run
+            hidden = run(queries, hidden, seed)
             outputs.append(hidden)
         return outputs
 
@@ -280,7 +279,7 @@ class BertModel(keras.layers.Layer):
         self.embeddings = Embeddings(self.config, name="embeddings")
         self.encoder = Encoder(self.config, name="encoder")
         self.pooler = Pooler(self.config, name="pooler")
-        self.in_blocks = False
+        self.packed = False  # set where batches have much padding
 
     @property
     def recompute(self) -> bool:
@@ -306,13 +305,15 @@ class BertModel(keras.layers.Layer):
         positions: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
     ) -> dict[str, Any]:
-        if self.in_blocks and seed is not None and input_mask.shape[0]:
-            return self._encoded_in_blocks(input_ids, input_mask, segment_ids, positions, seed)
-        embedding_output = self.embeddings(input_ids, segment_ids, [input_mask], seed=seed)
-        layer_outputs = self.encoder(embedding_output, [input_mask], positions=positions, seed=seed)
-        return self._outputs(embedding_output, layer_outputs)
+        if self.packed and seed is not None and input_mask.shape[0]:
+            return self._packed(input_ids, input_mask, segment_ids, positions, seed)
+        layout = PaddedRows(input_mask)
+        embedding_output = self.embeddings(input_ids, segment_ids, layout=layout, seed=seed)
+        return self._outputs(
+            embedding_output, self.encoder(embedding_output, layout=layout, positions=positions, seed=seed)
+        )
 
-    def _encoded_in_blocks(
+    def _packed(
         self,
         input_ids: tf.Tensor,
         input_mask: tf.Tensor,
@@ -320,12 +321,14 @@ class BertModel(keras.layers.Layer):
         positions: tf.Tensor | None,
         seed: tf.Tensor,
     ) -> dict[str, Any]:
-        blocks = Blocks.of(input_mask)
-        hidden = self.embeddings(blocks.listed(input_ids), blocks.listed(segment_ids), blocks.masks, seed=seed)
-        read = None if positions is None else blocks.sorted(positions)
-        *lower, last = self.encoder(hidden, blocks.masks, positions=read, seed=seed)
-        last = blocks.unfolded(last) if positions is None else blocks.unsorted(last)
-        return self._outputs(blocks.unfolded(hidden), [*map(blocks.unfolded, lower), last])
+        """The same from the tokens of the batch alone."""
+        layout = PackedRows.of(input_mask)
+        hidden = self.embeddings(
+            layout.listed(input_ids), layout.listed(segment_ids), layout=layout, seed=seed
+        )  # [T, H]
+        *lower, last = self.encoder(hidden, layout=layout, positions=positions, seed=seed)
+        last = layout.unfolded(last) if positions is None else last
+        return self._outputs(layout.unfolded(hidden), [*map(layout.unfolded, lower), last])
 
     def _outputs(self, embedding_output: tf.Tensor, layer_outputs: list[tf.Tensor]) -> dict[str, Any]:
         return {
@@ -339,9 +342,7 @@ class BertModel(keras.layers.Layer):
         return {**super().get_config(), "config": self.config.to_dict()}
 
 
-def gather_positions(
-    hidden: tf.Tensor, positions: tf.Tensor, masks: Sequence[tf.Tensor] | None = None
-) -> tf.Tensor:
-    """Rows of `hidden`, [B, S, H] or the list [T, H] of blocks with these masks, at `positions` [B, K]: [B, K, H]."""
-    starts = row_starts(masks or [hidden[:, :, 0]])  # [B]
+def gather_positions(hidden: tf.Tensor, positions: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
+    """Rows of `hidden`, [B, S, H] or a list [T, H], at `positions` [B, K] of rows that begin at `starts` [B], as
+    [B, K, H]."""
     return tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), positions + starts[:, tf.newaxis])

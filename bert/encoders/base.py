@@ -95,5 +95,6 @@ def encoded(layers: Sequence[tf.Tensor], pooled: tf.Tensor, positions: tf.Tensor
     """What an encoder gives, of the outputs [B, S, H] of its layers and the pooled [B, H]."""
     outputs = list(layers)
     if positions is not None:
-        outputs[-1] = gather_positions(outputs[-1], positions)  # [B, K, H]
+        starts = tf.range(tf.shape(outputs[-1])[0]) * tf.shape(outputs[-1])[1]
+        outputs[-1] = gather_positions(outputs[-1], positions, starts)  # [B, K, H]
     return {"layer_outputs": outputs, "sequence_output": outputs[-1], "pooled_output": pooled}
