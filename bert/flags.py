@@ -55,7 +55,7 @@ class TrainingFlags(TPUFlags):
         1000, "At most this many steps run on the device before the program looks up.", decides=NOTHING
     )
     seed: int = option(12345, "Fixes initialisation, shuffling and dropout: same seed, same run.")
-    length_grouping: bool = option(True, "Let rows of like length share a batch, so that little padding is computed.")
+    length_grouping: bool = option(False, "Let rows of like length share a batch; padding costs little without, too.")
     gradient_accumulation_steps: int = option(1, "Micro-batches a batch is cut into, to need less memory.")
     mixed_precision: str = option(
         "none", "Compute in half precision; weights and optimizer stay float32.", ("none", "bfloat16", "float16")

@@ -67,16 +67,23 @@ class RecordSet:
 
     def statistics(self) -> list[str]:
         """Lines for the start block: lengths and, where the kind has one, the label histogram, of the first records."""
-        rows = tf.data.TFRecordDataset(self._sound_paths).take(SAMPLE).batch(1024)
-        with self.faults_named():
-            batches = [parsing.parse(self.kind, serialized, self.sizes) for serialized in rows]
-        lengths = np.concatenate([batch["input_mask"].numpy().sum(axis=1) for batch in batches])
+        batches = self._sample()
+        lengths = _lengths(batches)
         lines = [f"Lengths of the first {len(lengths)} records: {LengthSummary.of(lengths)}"]
         for name in ("next_sentence_labels", "label_ids"):
             if name in batches[0]:
                 labels, counts = np.unique(np.concatenate([batch[name] for batch in batches]), return_counts=True)
                 lines.append(f"{name}: " + ", ".join(f"{a}: {b}" for a, b in zip(labels, counts, strict=True)))
         return lines
+
+    def sampled_lengths(self) -> np.ndarray:
+        """Lengths of the first records."""
+        return _lengths(self._sample())
+
+    def _sample(self) -> list[Batch]:
+        rows = tf.data.TFRecordDataset(self._sound_paths).take(SAMPLE).batch(1024)
+        with self.faults_named():
+            return [parsing.parse(self.kind, serialized, self.sizes) for serialized in rows]
 
     def describe(self, records: Iterable[int]) -> str:
         """Where the rows lie that a batch's `record` names."""
@@ -112,6 +119,10 @@ class RecordSet:
             raise  # it was not a record
 
 
+def _lengths(batches: Iterable[Batch]) -> np.ndarray:
+    return np.concatenate([batch["input_mask"].numpy().sum(axis=1) for batch in batches])
+
+
 def training_batches(
     record_set: RecordSet,
     record_count: int,
@@ -119,7 +130,7 @@ def training_batches(
     seed: int,
     start_step: int = 0,
     cut: bool = True,
-    length_grouping: bool = True,
+    length_grouping: bool = False,
     rewrite: Rewrite | None = None,
 ) -> tf.data.Dataset:
     """Endless full batches, from step `start_step` on: epochs follow each other, each in an order of its own.

@@ -154,7 +154,14 @@ class PackedRows:
         return moved(tf.concat([*flat, tf.zeros_like(flat[0][:1])], axis=0), self.tokens, self.slots)
 
     def position_embeddings(self, table: tf.Tensor) -> tf.Tensor:
-        return tf.gather(table, self.positions)  # [T, H]
+        @tf.custom_gradient  # TensorFlow's is sparse, as if few rows of the table were read
+        def function(table: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+            def gradient(upstream: tf.Tensor) -> tf.Tensor:
+                return tf.math.unsorted_segment_sum(upstream, self.positions, tf.shape(table)[0])
+
+            return tf.gather(table, self.positions), gradient  # [T, H]
+
+        return function(table)
 
 
 def moved(x: tf.Tensor, to: tf.Tensor, back: tf.Tensor) -> tf.Tensor:

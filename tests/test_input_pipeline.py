@@ -64,13 +64,13 @@ def test_a_later_start_sees_what_the_undisturbed_run_sees(record_set, start, gro
 def test_the_order_is_a_function_of_the_seed(record_set):
     one, again, other = (labels(training_batches(record_set, 100, 8, seed=seed), 20) for seed in (1, 1, 2))
     assert one == again != other
-    epochs = np.reshape(labels(training_batches(record_set, 100, 4, seed=1, length_grouping=False), 50), [2, 100])
+    epochs = np.reshape(labels(training_batches(record_set, 100, 4, seed=1), 50), [2, 100])
     assert (epochs[0] != epochs[1]).any()
 
 
 def test_batches_are_as_long_as_their_longest_row(record_set):
     padding = []
-    for batch in training_batches(record_set, 100, 8, seed=1).take(64).as_numpy_iterator():
+    for batch in training_batches(record_set, 100, 8, seed=1, length_grouping=True).take(64).as_numpy_iterator():
         longest = batch["input_mask"].sum(axis=1).max()
         length = batch["input_ids"].shape[1]
         assert batch["segment_ids"].shape == batch["input_mask"].shape == (8, length)

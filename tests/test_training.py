@@ -348,12 +348,17 @@ def padded_to_forty(batch: dict) -> dict:
 
 
 def golden_steps(
-    golden, accumulation: int = 1, recompute: bool = False, padded: bool = False, cut: bool = False
+    golden,
+    accumulation: int = 1,
+    recompute: bool = False,
+    padded: bool = False,
+    cut: bool = False,
+    packed: bool = False,
 ) -> dict[str, np.ndarray]:
     """The ten reference steps of the micro model, through the compiled steps of a real run."""
     folder = golden / "model" / "micro"
     model = references.pretraining_model(folder)
-    model.recompute = recompute
+    model.recompute, model.packed = recompute, packed
     optimizer = AdamWeightDecay(WarmupLinearDecay(1e-4, 10, 3))
     optimizer.build(model.trainable_variables)
     arrays = np.load(folder / "train_batches.npz")
@@ -379,6 +384,8 @@ def golden_steps(
         {"recompute": True},
         {"padded": True},
         {"padded": True, "cut": True},
+        {"padded": True, "packed": True},
+        {"packed": True, "accumulation": 2, "recompute": True},
     ],
 )
 def test_the_reference_trajectory_holds_in_every_mode(golden, mode):

@@ -24,6 +24,7 @@ class Baseline(keras.layers.Layer):
 
     encoder: ClassVar[str]
     pooler: keras.layers.Layer
+    packed = False  # what BertModel knows how to do; here there is little that padding could cost
 
     def __init__(self, config: BertConfig | dict, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name or self.encoder, **kwargs)

@@ -98,14 +98,14 @@ def dev_evaluation(task: FineTuning, record_set: RecordSet) -> run.Evaluation:
         task.settings.eval_batch_size,
         judge=functools.partial(task.judge, "dev"),
         judged=task.measures,
-        length_grouping=task.settings.length_grouping,
+        length_grouping=True,
     )
 
 
 def predict(trainer: Trainer, task: FineTuning, record_set: RecordSet) -> None:
     """Predicts the test split, and judges it where its file says what is right."""
     settings = task.settings
-    outputs = run.predict(trainer, record_set, settings.predict_batch_size, settings.length_grouping)
+    outputs = run.predict(trainer, record_set, settings.predict_batch_size)
     paths = task.write_predictions(trainer.folder.own_path, outputs)
     logger.info("Wrote the predictions to %s", " and ".join(paths))
     report = task.judge("test", outputs)

@@ -20,6 +20,7 @@ from bert.heads.base import (
 )
 from bert.layers import Shape
 from bert.measures import Measure, loss
+from bert.modeling import MASKED_SCORE
 
 
 class SpanHeads(keras.layers.Layer):
@@ -58,9 +59,12 @@ class SpanModel(HeadedModel):
 
     def call(self, batch: Tensors, training: bool = False, seed: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Returns `start_logits` and `end_logits`, float32 [B, S]."""
-        sequence = self.encode(batch, seed=self.dropout_seed(training, seed))["sequence_output"]
-        start, end = self.heads(sequence)
-        return {"start_logits": tf.cast(start, tf.float32), "end_logits": tf.cast(end, tf.float32)}
+        seed = self.dropout_seed(training, seed)
+        start, end = (tf.cast(x, tf.float32) for x in self.heads(self.encode(batch, seed=seed)["sequence_output"]))
+        if self.packed and seed is not None:  # padding was not computed: no answer starts or ends there
+            padding = MASKED_SCORE * (1.0 - tf.cast(batch["input_mask"], tf.float32))  # [B, S]
+            start, end = start + padding, end + padding
+        return {"start_logits": start, "end_logits": end}
 
     @property
     def declared_losses(self) -> tuple[Measure, ...]:

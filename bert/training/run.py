@@ -33,6 +33,8 @@ from bert.training.selection import Selection
 
 logger = logging.getLogger(__name__)
 
+PACKED_BELOW = 0.9  # of the longest row that an average one has: to gather tokens costs as much as a tenth of padding
+
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
@@ -297,6 +299,7 @@ def train(
             trainer.save(selection)
     else:
         _log_training(trainer, settings, record_set, schedule)
+        trainer.model.packed = _pays_to_pack(trainer, settings, record_set)
         batches = batches_to_train(trainer, settings, record_set, rewrite)
         with record_set.faults_named():
             trainer.train(batches, plan, values, selection, record_set.describe)
@@ -305,6 +308,14 @@ def train(
     if selection and selection.best:
         trainer.restore(trainer.folder.best)
         logger.info("The best by %s is step %d: %s.", selection.measure.name, trainer.step, trainer.source)
+
+
+def _pays_to_pack(trainer: Trainer, settings: TrainingFlags, record_set: RecordSet) -> bool:
+    """Whether to gather the tokens of a batch costs less than its padding."""
+    if settings.length_grouping or distribution.is_tpu(trainer.strategy):  # a TPU has one shape for all batches
+        return False
+    lengths = record_set.sampled_lengths()
+    return float(lengths.mean()) < PACKED_BELOW * int(lengths.max())
 
 
 def evaluated_measures(trainer: Trainer, evaluation: Evaluation) -> dict[str, Measure]:
@@ -379,13 +390,12 @@ def evaluate(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, Suppor
     return {**means, "global_step": trainer.step}, report
 
 
-def predict(trainer: Trainer, record_set: RecordSet, batch_size: int, length_grouping: bool = True) -> Outputs:
-    """The model's outputs for every record, in the order of the files; with `length_grouping` records of like length
-    share a batch."""
+def predict(trainer: Trainer, record_set: RecordSet, batch_size: int) -> Outputs:
+    """The model's outputs for every record, in the order of the files, however they shared batches."""
     logger.info("***** Running prediction *****")
     logger.info("  Num examples = %d", record_set.count)
     logger.info("  Batch size = %d", batch_size)
     cut = not distribution.is_tpu(trainer.strategy)
-    batches = evaluation_batches(record_set, batch_size, cut=cut, length_grouping=length_grouping)
+    batches = evaluation_batches(record_set, batch_size, cut=cut, length_grouping=True)
     with record_set.faults_named():
         return trainer.predict(batches, math.ceil(record_set.count / batch_size))

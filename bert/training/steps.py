@@ -123,8 +123,10 @@ class Steps:
 
     def _accumulated_gradients(self, batch: Tensors, weights: Tensors, seed: tf.Tensor) -> tuple[list, dict[str, Mean]]:
         """The same for a batch that is run through the model in `accumulation` micro-batches, one after the other."""
+        size = batch[REAL].shape[0]
+        rows = size // self.accumulation if size else -1  # a number where it is known: rows are packed only then
         micro_batches = {
-            name: tf.reshape(value, tf.concat([[self.accumulation, -1], tf.shape(value)[1:]], axis=0))
+            name: tf.reshape(value, tf.concat([[self.accumulation, rows], tf.shape(value)[1:]], axis=0))
             for name, value in batch.items()
         }
 
