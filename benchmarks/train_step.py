@@ -222,6 +222,7 @@ def mrpc(bench: Bench) -> None:
     fewer = min(ROUND_STATIC, steps)
     programs = [
         bench.ours("mrpc", steps),
+        bench.ours("mrpc", steps, "ours, rows of like length together", grouped=True),
         *bench.before("mrpc", steps),
         bench.transformers("mrpc", fewer, "transformers, padded to the maximum"),
         bench.transformers("mrpc", steps, "transformers, padded to the longest", "longest"),

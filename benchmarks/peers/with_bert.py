@@ -29,9 +29,12 @@ class Program:
             optimizer.note_touched_rows()
         kind = records.PRETRAINING if is_pretraining else records.CLASSIFIER
         record_set = RecordSet(kind, (specification["records"],), specification["sizes"])
+        grouping = {"length_grouping": True} if options.get("grouped") else {}
         self.batches = training_batches(
-            record_set, record_set.count, specification["batch_size"], specification["seed"]
+            record_set, record_set.count, specification["batch_size"], specification["seed"], **grouping
         )
+        if hasattr(run, "pays_to_pack") and not grouping:  # an older checkout packs nothing
+            model.packed = run.pays_to_pack(record_set)
         self.epoch = record_set.count // specification["batch_size"]
         self.train = whole_step_in_xla(model, optimizer) if options.get("xla") else steps(model, optimizer, options)
         self.iterator = iter(self.batches)
@@ -45,11 +48,14 @@ class Program:
         return {"examples": rows.size, "loss": float(losses[-1]), "rows": rows.ravel().tolist()}
 
     def warm_up(self):
-        """A step of each length among the first epoch's batches, since XLA compiles gelu for each; then the
+        """A step of each size among the first epoch's batches, since XLA compiles gelu for each; then the
         measured batches begin anew."""
         import tensorflow as tf
 
-        by_length = {batch["input_ids"].shape[1]: batch for batch in self.batches.take(self.epoch)}
+        def size(batch):
+            return batch["input_ids"].shape[1], int(tf.reduce_sum(batch["input_mask"])) // 32
+
+        by_length = {size(batch): batch for batch in self.batches.take(self.epoch)}
         chosen = list(by_length.values())
         signature = self.batches.element_spec
         self.train(iter(tf.data.Dataset.from_generator(lambda: chosen, output_signature=signature)), len(chosen))

@@ -299,7 +299,9 @@ def train(
             trainer.save(selection)
     else:
         _log_training(trainer, settings, record_set, schedule)
-        trainer.model.packed = _pays_to_pack(trainer, settings, record_set)
+        # A TPU has one shape for all batches.
+        is_random = not settings.length_grouping and not distribution.is_tpu(trainer.strategy)
+        trainer.model.packed = is_random and pays_to_pack(record_set)
         batches = batches_to_train(trainer, settings, record_set, rewrite)
         with record_set.faults_named():
             trainer.train(batches, plan, values, selection, record_set.describe)
@@ -310,10 +312,8 @@ def train(
         logger.info("The best by %s is step %d: %s.", selection.measure.name, trainer.step, trainer.source)
 
 
-def _pays_to_pack(trainer: Trainer, settings: TrainingFlags, record_set: RecordSet) -> bool:
-    """Whether to gather the tokens of a batch costs less than its padding."""
-    if settings.length_grouping or distribution.is_tpu(trainer.strategy):  # a TPU has one shape for all batches
-        return False
+def pays_to_pack(record_set: RecordSet) -> bool:
+    """Whether to gather the tokens of a random batch costs less than its padding."""
     lengths = record_set.sampled_lengths()
     return float(lengths.mean()) < PACKED_BELOW * int(lengths.max())
 
