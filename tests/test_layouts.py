@@ -105,7 +105,9 @@ def test_every_token_has_a_slot_of_its_own_and_comes_back(lengths):
     assert listed % layouts.LIST_MULTIPLE == 0
     places = tf.range(listed)[:, tf.newaxis]
     parts = layout.split(places)
-    inside = np.concatenate([part.numpy()[mask.numpy() == 1, 0] for part, mask in zip(parts, layout.masks, strict=True)])
+    inside = np.concatenate(
+        [part.numpy()[mask.numpy() == 1, 0] for part, mask in zip(parts, layout.masks, strict=True)]
+    )
     assert sorted(inside.tolist()) == list(range(count))
     assert (layout.joined(parts, read=False).numpy()[:count] == places.numpy()[:count]).all()
     unfolded = layout.unfolded(places + 1).numpy()[:, :, 0]

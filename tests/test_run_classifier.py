@@ -264,7 +264,9 @@ def test_numbers_are_learned(tmp_path):
     words = {"the": 0, "after": 0.5, "water": 1}
     rows = [(a, b, label) for a, (b, label) in itertools.product(words, words.items())] * 8
     text = "text,text_b,label\n" + "".join(f'"{a}, he said",{b},{label}\n' for a, b, label in rows)
-    run, outcome = learned_table(tmp_path, "train.csv", text, best_metric="pearson", eval_every_steps=40)
+    run, outcome = learned_table(
+        tmp_path, "train.csv", text, best_metric="pearson", eval_every_steps=40, num_train_epochs=40
+    )
     assert list(run.results)[:4] == ["eval_loss", "eval_pearson", "global_step", "loss"]
     assert float(run.results["eval_pearson"]) > 0.9
     assert float(run.results["eval_loss"]) == pytest.approx(float(run.results["eval_mean_squared_error"]), abs=1e-5)

@@ -62,7 +62,7 @@ TASKS = {
             "intents",
             "FAQ intents, dev",
             "run_classifier",
-            _classifier("table", 48, 3e-4, 30, class_weights="balanced"),
+            _classifier("table", 48, 1e-3, 30, class_weights="balanced"),
             ("accuracy", "macro_f1"),
             folder="examples/faq/intents",
             header=True,
