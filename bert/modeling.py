@@ -86,10 +86,11 @@ class SelfAttention(keras.layers.Layer):
         """queries [B, K, H] ask, hidden [B, S, H] answers, or the list [T, H] of packed rows, which may ask, too."""
         own_seed = None if seed is None else self.dropout.own_seed(seed)
         contexts = []
-        for index, parts in enumerate(self._projected(queries, hidden, layout, seed is not None)):
+        blocks = self._projected(queries, hidden, layout, seed is not None)
+        for index, (query, key, value) in enumerate(blocks):
             if own_seed is not None and index:
                 own_seed = tf.random.experimental.stateless_fold_in(own_seed, index)
-            contexts.append(self._context(*parts, layout.masks[index], own_seed))
+            contexts.append(self._context(query, key, value, layout.masks[index], own_seed))
         return layout.joined(contexts, read=queries.shape.rank == 3)
 
     def _context(
@@ -218,7 +219,9 @@ class Encoder(keras.layers.Layer):
     def __init__(self, config: BertConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.recompute = False
-        self.encoder_layers = [EncoderLayer(config, name=f"layer_{i}") for i in range(config.num_hidden_layers)]
+        self.encoder_layers: list[Any] = [
+            EncoderLayer(config, name=f"layer_{i}") for i in range(config.num_hidden_layers)
+        ]
 
     def build(self, input_shape: Shape) -> None:
         for layer in self.encoder_layers:
