@@ -30,6 +30,7 @@ WINDOW = 32  # batches whose rows are sorted by length together
 EVALUATION_WINDOW = 2048  # rows sorted together, at least, where their order is no matter of chance
 RECORDS_PER_FILE = 2**40  # more than a file has: `record` // this is the file, % this the number in it
 SAMPLE = 10_000  # records looked at for the start block
+PACKED_BELOW = 0.9  # of the longest row, for the average one: to gather tokens costs about a tenth of a step
 CUT_MULTIPLE = 4  # a cut batch is as long as its longest row, in training rounded up to this: XLA compiles each length
 
 
@@ -76,9 +77,10 @@ class RecordSet:
                 lines.append(f"{name}: " + ", ".join(f"{a}: {b}" for a, b in zip(labels, counts, strict=True)))
         return lines
 
-    def sampled_lengths(self) -> np.ndarray:
-        """Lengths of the first records."""
-        return _lengths(self._sample())
+    def has_much_padding(self) -> bool:
+        """Whether it pays to pack random batches of these rows, as the first of them are."""
+        lengths = _lengths(self._sample())
+        return float(lengths.mean()) < PACKED_BELOW * int(lengths.max())
 
     def _sample(self) -> list[Batch]:
         rows = tf.data.TFRecordDataset(self._sound_paths).take(SAMPLE).batch(1024)

@@ -207,8 +207,10 @@ class EncoderLayer(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, queries: tf.Tensor, hidden: tf.Tensor, seed: tf.Tensor | None = None, *, layout: Layout
+        self, hidden: tf.Tensor, seed: tf.Tensor | None = None, queries: tf.Tensor | None = None, *, layout: Layout
     ) -> tf.Tensor:
+        # That all positions ask must be seen here: who computes a layer again may pass copies.
+        queries = hidden if queries is None else queries
         attended = self.attention(queries, hidden, layout=layout, seed=seed)  # [B, K, H]
         return self.residual(self.intermediate(attended), attended, seed=seed)  # [B, K, H]
 
@@ -243,10 +245,10 @@ class Encoder(keras.layers.Layer):
         for layer in self.encoder_layers:
             is_last = layer is self.encoder_layers[-1]
             read = positions if is_last else None
-            queries = hidden if read is None else gather_positions(hidden, read, layout.starts)
+            queries = [] if read is None else [gather_positions(hidden, read, layout.starts)]
             run = functools.partial(layer, layout=layout)
             run = tf.recompute_grad(run) if self.recompute and seed is not None else run
-            hidden = run(queries, hidden, seed)
+            hidden = run(hidden, seed, *queries)
             outputs.append(hidden)
         return outputs
 
@@ -311,10 +313,8 @@ class BertModel(keras.layers.Layer):
         if self.packed and seed is not None and input_mask.shape[0]:
             return self._packed(input_ids, input_mask, segment_ids, positions, seed)
         layout = PaddedRows(input_mask)
-        embedding_output = self.embeddings(input_ids, segment_ids, layout=layout, seed=seed)
-        return self._outputs(
-            embedding_output, self.encoder(embedding_output, layout=layout, positions=positions, seed=seed)
-        )
+        hidden = self.embeddings(input_ids, segment_ids, layout=layout, seed=seed)
+        return self._outputs(hidden, self.encoder(hidden, layout=layout, positions=positions, seed=seed))
 
     def _packed(
         self,
@@ -326,9 +326,8 @@ class BertModel(keras.layers.Layer):
     ) -> dict[str, Any]:
         """The same from the tokens of the batch alone."""
         layout = PackedRows.of(input_mask)
-        hidden = self.embeddings(
-            layout.listed(input_ids), layout.listed(segment_ids), layout=layout, seed=seed
-        )  # [T, H]
+        ids, segments = layout.listed(input_ids), layout.listed(segment_ids)
+        hidden = self.embeddings(ids, segments, layout=layout, seed=seed)  # [T, H]
         *lower, last = self.encoder(hidden, layout=layout, positions=positions, seed=seed)
         last = layout.unfolded(last) if positions is None else last
         return self._outputs(layout.unfolded(hidden), [*map(layout.unfolded, lower), last])

@@ -1,5 +1,7 @@
 """Packed rows: the same losses and gradients as from the padded batch, whatever the lengths of its rows."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from bert.layouts import PackedRows
 
 S, C, P = 16, 3, 4
 CONFIG = BertConfig(50, 16, 2, 2, 32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
 SEED = tf.constant([3, 4])
 LENGTHS = [16, 3, 9, 9, 1, 12, 5, 8, 16, 2, 7]  # more than one block, and rows that fill it
 
@@ -79,6 +82,15 @@ def test_packed_rows_have_the_losses_and_gradients_of_the_batch(name, recompute)
     batch = batch_of(LENGTHS, name)
     for found, expected in zip(*(loss_and_gradients(model, batch, flag) for flag in (True, False)), strict=True):
         np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+def test_packed_rows_have_the_same_dropout_when_they_are_computed_again():
+    keras.utils.set_random_seed(1)
+    model, batch = heads.PretrainingModel(dataclasses.replace(CONFIG, **DROPOUT)), batch_of(LENGTHS, "masked words")
+    kept = loss_and_gradients(model, batch, packed=True)
+    model.recompute = True
+    for found, expected in zip(loss_and_gradients(model, batch, packed=True), kept, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-7)
 
 
 def test_no_answer_begins_in_padding_that_was_not_computed():

@@ -41,6 +41,7 @@ class Run:
             "train_batch_size": 16,
             "learning_rate": 0.002,
             "num_train_epochs": 12,
+            "length_grouping": True,  # the rows that decide are the short ones, and teach quickest among themselves
             **flags,
         }
 

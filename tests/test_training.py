@@ -138,7 +138,8 @@ def test_one_accumulated_step_is_the_large_batch_within_1e_6(tmp_path):
 
 
 def test_recomputed_layers_give_the_same_bits_with_dropout(tmp_path):
-    kept, recomputed = (trained(tmp_path / str(flag), recompute=flag) for flag in (False, True))
+    """Of packed rows tests/test_layouts.py compares the gradients; here last bits have 20 steps to grow."""
+    kept, recomputed = (trained(tmp_path / str(k), recompute=k, length_grouping=True) for k in (False, True))
     assert largest_difference(kept, recomputed) < 1e-5
     np.testing.assert_allclose(losses(tmp_path / "False"), losses(tmp_path / "True"), rtol=1e-6)
 

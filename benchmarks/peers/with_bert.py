@@ -33,8 +33,8 @@ class Program:
         self.batches = training_batches(
             record_set, record_set.count, specification["batch_size"], specification["seed"], **grouping
         )
-        if hasattr(run, "pays_to_pack") and not grouping:  # an older checkout packs nothing
-            model.packed = run.pays_to_pack(record_set)
+        if hasattr(record_set, "has_much_padding") and not grouping:  # an older checkout packs nothing
+            model.packed = record_set.has_much_padding()
         self.epoch = record_set.count // specification["batch_size"]
         self.train = whole_step_in_xla(model, optimizer) if options.get("xla") else steps(model, optimizer, options)
         self.iterator = iter(self.batches)

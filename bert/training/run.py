@@ -33,8 +33,6 @@ from bert.training.selection import Selection
 
 logger = logging.getLogger(__name__)
 
-PACKED_BELOW = 0.9  # of the longest row that an average one has: to gather tokens costs as much as a tenth of padding
-
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
@@ -299,9 +297,8 @@ def train(
             trainer.save(selection)
     else:
         _log_training(trainer, settings, record_set, schedule)
-        # A TPU has one shape for all batches.
-        is_random = not settings.length_grouping and not distribution.is_tpu(trainer.strategy)
-        trainer.model.packed = is_random and pays_to_pack(record_set)
+        is_random = not settings.length_grouping and not distribution.is_tpu(trainer.strategy)  # it wants one shape
+        trainer.model.packed = is_random and record_set.has_much_padding()
         batches = batches_to_train(trainer, settings, record_set, rewrite)
         with record_set.faults_named():
             trainer.train(batches, plan, values, selection, record_set.describe)
@@ -310,12 +307,6 @@ def train(
     if selection and selection.best:
         trainer.restore(trainer.folder.best)
         logger.info("The best by %s is step %d: %s.", selection.measure.name, trainer.step, trainer.source)
-
-
-def pays_to_pack(record_set: RecordSet) -> bool:
-    """Whether to gather the tokens of a random batch costs less than its padding."""
-    lengths = record_set.sampled_lengths()
-    return float(lengths.mean()) < PACKED_BELOW * int(lengths.max())
 
 
 def evaluated_measures(trainer: Trainer, evaluation: Evaluation) -> dict[str, Measure]:
