@@ -30,6 +30,7 @@ WINDOW = 32  # batches whose rows are sorted by length together
 EVALUATION_WINDOW = 2048  # rows sorted together, at least, where their order is no matter of chance
 RECORDS_PER_FILE = 2**40  # more than a file has: `record` // this is the file, % this the number in it
 SAMPLE = 10_000  # records looked at for the start block
+LABELS = "next_sentence_labels", "label_ids"  # features whose histogram is told
 PACKED_BELOW = 0.9  # of the longest row, for the average one: to gather tokens costs about a tenth of a step
 CUT_MULTIPLE = 4  # a cut batch is as long as its longest row, in training rounded up to this: XLA compiles each length
 
@@ -68,24 +69,30 @@ class RecordSet:
 
     def statistics(self) -> list[str]:
         """Lines for the start block: lengths and, where the kind has one, the label histogram, of the first records."""
-        batches = self._sample()
-        lengths = _lengths(batches)
+        lengths = self._sample["lengths"]
         lines = [f"Lengths of the first {len(lengths)} records: {LengthSummary.of(lengths)}"]
-        for name in ("next_sentence_labels", "label_ids"):
-            if name in batches[0]:
-                labels, counts = np.unique(np.concatenate([batch[name] for batch in batches]), return_counts=True)
+        for name in LABELS:
+            if name in self._sample:
+                labels, counts = np.unique(self._sample[name], return_counts=True)
                 lines.append(f"{name}: " + ", ".join(f"{a}: {b}" for a, b in zip(labels, counts, strict=True)))
         return lines
 
     def has_much_padding(self) -> bool:
         """Whether it pays to pack random batches of these rows, as the first of them are."""
-        lengths = _lengths(self._sample())
+        lengths = self._sample["lengths"]
         return float(lengths.mean()) < PACKED_BELOW * int(lengths.max())
 
-    def _sample(self) -> list[Batch]:
+    @functools.cached_property
+    def _sample(self) -> dict[str, np.ndarray]:
+        """The `lengths` of the first records, and their labels by the names of the features that the kind has."""
         rows = tf.data.TFRecordDataset(self._sound_paths).take(SAMPLE).batch(1024)
         with self.faults_named():
-            return [parsing.parse(self.kind, serialized, self.sizes) for serialized in rows]
+            batches = [parsing.parse(self.kind, serialized, self.sizes) for serialized in rows]
+        columns = {"lengths": [batch["input_mask"].numpy().sum(axis=1) for batch in batches]}
+        for name in LABELS:
+            if name in batches[0]:
+                columns[name] = [batch[name].numpy() for batch in batches]
+        return {name: np.concatenate(parts) for name, parts in columns.items()}
 
     def describe(self, records: Iterable[int]) -> str:
         """Where the rows lie that a batch's `record` names."""
@@ -119,10 +126,6 @@ class RecordSet:
             logger.info("A record is wrong; looking for it in %d file(s).", len(self.paths))
             parsing.check_all(self.kind, self.paths, self.sizes)
             raise  # it was not a record
-
-
-def _lengths(batches: Iterable[Batch]) -> np.ndarray:
-    return np.concatenate([batch["input_mask"].numpy().sum(axis=1) for batch in batches])
 
 
 def training_batches(

@@ -71,24 +71,20 @@ class PackedRows:
     Attributes:
       length: S.
       lengths: int32 [B], of the rows.
-      positions: int32 [T], where in its row a token stands.
-      sources: int32 [T], and where among the B · S positions of the batch.
+      sources: int32 [T], where a token stands among the B · S positions of the batch.
       order: int32 [B], the rows as the blocks have them.
       slots: int32 [Z + 1], the token in each slot; the last is of no block.
       tokens: int32 [T], the slot of each token.
-      count: how many of the list are tokens.
     """
 
     length: tf.Tensor
     lengths: tf.Tensor
     starts: tf.Tensor
-    positions: tf.Tensor
     sources: tf.Tensor
     order: tf.Tensor
     masks: Sequence[tf.Tensor]
     slots: tf.Tensor
     tokens: tf.Tensor
-    count: tf.Tensor
 
     @classmethod
     def of(cls, input_mask: tf.Tensor) -> "PackedRows":
@@ -113,7 +109,7 @@ class PackedRows:
         numbers = tf.range(tf.size(all_slots))
         outside = tf.fill(tf.shape(sources), tf.size(all_slots) - 1)
         tokens = tf.tensor_scatter_nd_update(outside, all_slots[:, tf.newaxis], numbers)
-        return cls(length, lengths, starts, sources % length, sources, order, masks, all_slots, tokens, count)
+        return cls(length, lengths, starts, sources, order, masks, all_slots, tokens)
 
     def listed(self, x: tf.Tensor) -> tf.Tensor:
         """The list [T] of a feature [B, S]."""
@@ -124,13 +120,13 @@ class PackedRows:
         steps = tf.range(self.length)
         is_token = steps < self.lengths[:, tf.newaxis]  # [B, S]
         places = tf.where(is_token, self.starts[:, tf.newaxis] + steps, 0)
-        real = self.sources[: self.count]
+        real = self.sources[: tf.reduce_sum(self.lengths)]
 
         @tf.custom_gradient
         def function(x: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
                 rows = tf.gather(tf.reshape(upstream, [-1, x.shape[-1]]), real)
-                return tf.pad(rows, [[0, tf.shape(x)[0] - self.count], [0, 0]])  # [T, H]
+                return tf.pad(rows, [[0, tf.shape(x)[0] - tf.shape(real)[0]], [0, 0]])  # [T, H]
 
             return tf.gather(x, places) * tf.cast(is_token, x.dtype)[:, :, tf.newaxis], gradient
 
@@ -154,12 +150,14 @@ class PackedRows:
         return moved(tf.concat([*flat, tf.zeros_like(flat[0][:1])], axis=0), self.tokens, self.slots)
 
     def position_embeddings(self, table: tf.Tensor) -> tf.Tensor:
+        positions = self.sources % self.length  # [T], of each token in its row
+
         @tf.custom_gradient  # TensorFlow's is sparse, as if few rows of the table were read
         def function(table: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                return tf.math.unsorted_segment_sum(upstream, self.positions, tf.shape(table)[0])
+                return tf.math.unsorted_segment_sum(upstream, positions, tf.shape(table)[0])
 
-            return tf.gather(table, self.positions), gradient  # [T, H]
+            return tf.gather(table, positions), gradient  # [T, H]
 
         return function(table)
 

@@ -116,22 +116,20 @@ class SelfAttention(keras.layers.Layer):
         """
         scale = tf.math.rsqrt(tf.cast(queries.shape[-1] // self.num_heads, queries.dtype))
         if not training:
-            products = [(self.query(queries) * scale, 1), (self.key(hidden), 1), (self.value(hidden), 1)]
+            products = [self.query(queries) * scale, self.key(hidden), self.value(hidden)]
         else:
             value_scale = tf.cast(1.0 / (1.0 - self.dropout.rate), queries.dtype)
             kernels = [self.query.kernel * scale, self.key.kernel, self.value.kernel * value_scale]
             biases = [self.query.bias * scale, self.key.bias, self.value.bias * value_scale]
             own = 0 if queries is hidden else 1  # the queries of few positions are a product of their own
-            products = [(product(queries, kernels[0], biases[0]), 1)] if own else []
-            glued = product(hidden, tf.concat(kernels[own:], 1), tf.concat(biases[own:], 0))
-            products.append((glued, 3 - own))
-        by_block = zip(*(layout.split(x) for x, _ in products), strict=True)
-        for block in by_block:
-            yield tuple(part for x, (_, parts) in zip(block, products, strict=True) for part in self._heads(x, parts))
+            products = [product(queries, kernels[0], biases[0])] if own else []
+            products.append(product(hidden, tf.concat(kernels[own:], 1), tf.concat(biases[own:], 0)))
+        for block in zip(*map(layout.split, products), strict=True):
+            yield tuple(part for x in block for part in self._heads(x))
 
-    def _heads(self, x: tf.Tensor, parts: int) -> list[tf.Tensor]:
+    def _heads(self, x: tf.Tensor) -> list[tf.Tensor]:
         """Parts [B, N, S, D] of x [B, S, parts * H]."""
-        size = x.shape[-1] // parts // self.num_heads
+        parts, size = x.shape[-1] // self.query.units, self.query.units // self.num_heads
         x = tf.reshape(x, [-1, tf.shape(x)[1], parts, self.num_heads, size])  # [B, S, parts, N, D]
         return tf.unstack(tf.transpose(x, [2, 0, 3, 1, 4]))  # parts of [B, N, S, D]
 
@@ -295,6 +293,13 @@ class BertModel(keras.layers.Layer):
     def recompute(self, value: bool) -> None:
         self.encoder.recompute = value
 
+    def packs(self, input_mask: tf.Tensor, seed: tf.Tensor | None) -> bool:
+        """Whether a call works on the tokens of the batch alone; outputs of padding are then 0.
+
+        It does in training where `packed` asks for it, and the number of rows is known.
+        """
+        return self.packed and seed is not None and input_mask.shape[0] is not None
+
     def build(self, input_shape: Shape | None = None) -> None:
         hidden_shape = (None, None, self.config.hidden_size)
         self.embeddings.build()
@@ -310,7 +315,7 @@ class BertModel(keras.layers.Layer):
         positions: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
     ) -> dict[str, Any]:
-        if self.packed and seed is not None and input_mask.shape[0]:
+        if self.packs(input_mask, seed):
             return self._packed(input_ids, input_mask, segment_ids, positions, seed)
         layout = PaddedRows(input_mask)
         hidden = self.embeddings(input_ids, segment_ids, layout=layout, seed=seed)

@@ -54,7 +54,7 @@ def batch_of(lengths: list[int], model: str) -> dict[str, tf.Tensor]:
 
 
 def loss_and_gradients(model: heads.HeadedModel, batch: dict[str, tf.Tensor], packed: bool) -> list[np.ndarray]:
-    model.packed = packed
+    model.encoder.packed = packed
 
     @tf.function
     def compute() -> list[tf.Tensor]:
@@ -97,14 +97,23 @@ def test_no_answer_begins_in_padding_that_was_not_computed():
     """Where no row has padding, all is as it is; else only words have a share in the softmax."""
     keras.utils.set_random_seed(1)
     model, batch = heads.SpanModel(CONFIG), batch_of(LENGTHS, "classes")
-    model.packed = True
+    model.encoder.packed = True
     outputs = model(batch, seed=SEED)
     chances = tf.nn.softmax(outputs["start_logits"]).numpy()
     assert np.abs(chances[batch["input_mask"].numpy() == 0]).max() == 0.0
-    model.packed = False
+    model.encoder.packed = False
     words = batch["input_mask"].numpy() == 1
     expected = model(batch, seed=SEED)["start_logits"].numpy()[words]
     np.testing.assert_allclose(outputs["start_logits"].numpy()[words], expected, atol=1e-6)
+
+
+def test_an_encoder_that_cannot_pack_scores_padding_as_before():
+    config = dataclasses.replace(CONFIG, encoder="lstm")
+    keras.utils.set_random_seed(1)
+    model, batch = heads.SpanModel(config), batch_of(LENGTHS, "classes")
+    expected = model(batch, seed=SEED)["start_logits"].numpy()
+    model.encoder.packed = True
+    np.testing.assert_array_equal(model(batch, seed=SEED)["start_logits"].numpy(), expected)
 
 
 @given(st.lists(st.integers(1, S), min_size=1, max_size=20))

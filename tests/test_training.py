@@ -359,7 +359,7 @@ def golden_steps(
     """The ten reference steps of the micro model, through the compiled steps of a real run."""
     folder = golden / "model" / "micro"
     model = references.pretraining_model(folder)
-    model.recompute, model.packed = recompute, packed
+    model.recompute, model.encoder.packed = recompute, packed
     optimizer = AdamWeightDecay(WarmupLinearDecay(1e-4, 10, 3))
     optimizer.build(model.trainable_variables)
     arrays = np.load(folder / "train_batches.npz")

@@ -33,8 +33,9 @@ class Program:
         self.batches = training_batches(
             record_set, record_set.count, specification["batch_size"], specification["seed"], **grouping
         )
-        if hasattr(record_set, "has_much_padding") and not grouping:  # an older checkout packs nothing
-            model.packed = record_set.has_much_padding()
+        # An older checkout packs nothing.
+        self.packed = not grouping and hasattr(record_set, "has_much_padding") and record_set.has_much_padding()
+        model.encoder.packed = self.packed
         self.epoch = record_set.count // specification["batch_size"]
         self.train = whole_step_in_xla(model, optimizer) if options.get("xla") else steps(model, optimizer, options)
         self.iterator = iter(self.batches)
@@ -53,10 +54,12 @@ class Program:
         import tensorflow as tf
 
         def size(batch):
-            return batch["input_ids"].shape[1], int(tf.reduce_sum(batch["input_mask"])) // 32
+            if self.packed:
+                return int(tf.reduce_sum(batch["input_mask"])) // 32  # layouts.LIST_MULTIPLE
+            return batch["input_ids"].shape[1]
 
-        by_length = {size(batch): batch for batch in self.batches.take(self.epoch)}
-        chosen = list(by_length.values())
+        by_size = {size(batch): batch for batch in self.batches.take(self.epoch)}
+        chosen = list(by_size.values())
         signature = self.batches.element_spec
         self.train(iter(tf.data.Dataset.from_generator(lambda: chosen, output_signature=signature)), len(chosen))
         self.iterator = iter(self.batches)

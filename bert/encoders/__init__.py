@@ -4,7 +4,8 @@
 Every encoder is a layer of the name that its variables begin with in a checkpoint, and is called as BertModel is:
 `encoder(input_ids, input_mask, segment_ids, positions=None, seed=None)` gives a dict with at least `sequence_output`,
 float32 [B, S, H] ([B, K, H] where `positions` [B, K] are given), `layer_outputs`, a list of which that is the last, and
-`pooled_output`, float32 [B, H]. `pooler` is the part that makes the last of them.
+`pooled_output`, float32 [B, H]. `pooler` is the part that makes the last of them. `packed` asks it to train on the
+tokens of a batch alone, and `packs(input_mask, seed)` tells whether a call does, and leaves padding without an output.
 """
 
 import keras

@@ -12,7 +12,6 @@ import tensorflow as tf
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.layers import Dense, Dropout, Shape, initializer
-from bert.modeling import gather_positions
 
 
 class Baseline(keras.layers.Layer):
@@ -24,7 +23,6 @@ class Baseline(keras.layers.Layer):
 
     encoder: ClassVar[str]
     pooler: keras.layers.Layer
-    packed = False  # what BertModel knows how to do; here there is little that padding could cost
 
     def __init__(self, config: BertConfig | dict, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name or self.encoder, **kwargs)
@@ -42,6 +40,10 @@ class Baseline(keras.layers.Layer):
     def recompute(self, value: bool) -> None:
         if value:
             raise InputError(f"`recompute` is for the encoder bert, the one of `bert_config_file` is {self.encoder}")
+
+    def packs(self, input_mask: tf.Tensor, seed: tf.Tensor | None) -> bool:
+        """Never, whatever `packed` says: there is little that padding could cost."""
+        return False
 
     def take_vocabulary(self, tokens: Sequence[str]) -> None:
         """Takes from the vocabulary what the encoder has to know of it, before a random start; most need nothing."""
@@ -96,6 +98,5 @@ def encoded(layers: Sequence[tf.Tensor], pooled: tf.Tensor, positions: tf.Tensor
     """What an encoder gives, of the outputs [B, S, H] of its layers and the pooled [B, H]."""
     outputs = list(layers)
     if positions is not None:
-        starts = tf.range(tf.shape(outputs[-1])[0]) * tf.shape(outputs[-1])[1]
-        outputs[-1] = gather_positions(outputs[-1], positions, starts)  # [B, K, H]
+        outputs[-1] = tf.gather(outputs[-1], positions, batch_dims=1)  # [B, K, H]
     return {"layer_outputs": outputs, "sequence_output": outputs[-1], "pooled_output": pooled}

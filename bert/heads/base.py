@@ -108,15 +108,6 @@ class HeadedModel(keras.Model):
     def recompute(self, value: bool) -> None:
         self.encoder.recompute = value
 
-    @property
-    def packed(self) -> bool:
-        """Whether the encoder trains on the tokens of a batch alone; it must be known how many rows a batch has."""
-        return self.encoder.packed
-
-    @packed.setter
-    def packed(self, value: bool) -> None:
-        self.encoder.packed = value
-
     def get_config(self) -> dict[str, Any]:
         return {"config": self.config.to_dict()}
 

@@ -61,7 +61,7 @@ class SpanModel(HeadedModel):
         """Returns `start_logits` and `end_logits`, float32 [B, S]."""
         seed = self.dropout_seed(training, seed)
         start, end = (tf.cast(x, tf.float32) for x in self.heads(self.encode(batch, seed=seed)["sequence_output"]))
-        if self.packed and seed is not None:  # padding was not computed: no answer starts or ends there
+        if self.encoder.packs(batch["input_mask"], seed):  # padding was not computed: no answer starts or ends there
             padding = MASKED_SCORE * (1.0 - tf.cast(batch["input_mask"], tf.float32))  # [B, S]
             start, end = start + padding, end + padding
         return {"start_logits": start, "end_logits": end}

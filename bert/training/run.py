@@ -298,7 +298,7 @@ def train(
     else:
         _log_training(trainer, settings, record_set, schedule)
         is_random = not settings.length_grouping and not distribution.is_tpu(trainer.strategy)  # it wants one shape
-        trainer.model.packed = is_random and record_set.has_much_padding()
+        trainer.model.encoder.packed = is_random and record_set.has_much_padding()
         batches = batches_to_train(trainer, settings, record_set, rewrite)
         with record_set.faults_named():
             trainer.train(batches, plan, values, selection, record_set.describe)
