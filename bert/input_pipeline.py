@@ -29,6 +29,8 @@ SHUFFLE_BUFFER = 50_000  # serialized rows; a classifier's whole training set in
 WINDOW = 32  # batches whose rows are sorted by length together
 EVALUATION_WINDOW = 2048  # rows sorted together, at least, where their order is no matter of chance
 RECORDS_PER_FILE = 2**40  # more than a file has: `record` // this is the file, % this the number in it
+PARALLEL_CALLS = 2  # windows that are parsed, and batches that are cut, at once: a forward pass takes far longer
+BATCHES_READ_AHEAD = 8  # some megabytes; parsing the next window hides behind as many steps
 SAMPLE = 10_000  # records looked at for the start block
 LABELS = "next_sentence_labels", "label_ids"  # features whose histogram is told
 PACKED_BELOW = 0.9  # of the longest row, for the average one: to gather tokens costs about a tenth of a step
@@ -159,7 +161,7 @@ def training_batches(
             batch = _group_by_length(batch, window, tf.stack([tf.cast(seed, tf.int64), index]))
         return {name: tf.reshape(value, [window, batch_size, *value.shape[1:]]) for name, value in batch.items()}
 
-    batches = windows.map(arrange, num_parallel_calls=tf.data.AUTOTUNE).unbatch().skip(start_step % window)
+    batches = windows.map(arrange, num_parallel_calls=PARALLEL_CALLS).unbatch().skip(start_step % window)
     return _finish(batches, record_set, cut)
 
 
@@ -181,7 +183,7 @@ def evaluation_batches(
         return {name: tf.reshape(value, [-1, batch_size, *value.shape[1:]]) for name, value in batch.items()}
 
     windows = record_set.rows().batch(window * batch_size)
-    return _finish(windows.map(arrange, num_parallel_calls=tf.data.AUTOTUNE).unbatch(), record_set, cut, multiple=1)
+    return _finish(windows.map(arrange, num_parallel_calls=PARALLEL_CALLS).unbatch(), record_set, cut, multiple=1)
 
 
 def _epoch_rows(record_set: RecordSet, epoch: tf.Tensor, seed: int) -> tf.data.Dataset:
@@ -225,10 +227,13 @@ def _finish(
 ) -> tf.data.Dataset:
     if cut:
         long = record_set.kind.long_features
-        batches = batches.map(lambda batch: cut_to_longest(batch, long, multiple), num_parallel_calls=tf.data.AUTOTUNE)
+        batches = batches.map(lambda batch: cut_to_longest(batch, long, multiple), num_parallel_calls=PARALLEL_CALLS)
     options = tf.data.Options()
+    # Its thread looks after 10 ms, 20 ms, 40 ms and so on, and the end of an iterator waits for the next look: up to a
+    # minute after a long evaluation.
+    options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
+    return batches.with_options(options).prefetch(BATCHES_READ_AHEAD)
 
 
 def cut_to_longest(batch: dict, long: Sequence[str], multiple: int = CUT_MULTIPLE) -> dict:

@@ -128,3 +128,9 @@ def test_a_damaged_length_is_told_before_tensorflow_reads_it(record_set, reader)
     pathlib.Path(record_set.paths[1]).write_bytes(content + frames.header(2**60) + bytes(20))
     with pytest.raises(InputError, match=r"1\.tfrecord: record 50 is damaged or cut off"):
         reader(record_set, 8)
+
+
+def test_the_end_of_an_iterator_waits_for_nothing(record_set):
+    """A thread that tunes would be asleep for as long as the iterator has lived, and its end waits for the thread."""
+    for batches in (training_batches(record_set, 100, 8, seed=1), evaluation_batches(record_set, 8)):
+        assert batches.options().autotune.enabled is False
