@@ -17,8 +17,8 @@ Four tables, each left out with its size at 0 or empty:
 3. --memory_megabytes: memory against the size of the text.
 4. --stage_megabytes: what an instance takes in each stage of the streaming mode, and in both samplers of the exact one.
 
-Seconds begin where the imports end. In the streaming mode they include the start of the workers, which import
-TensorFlow too; processor seconds tell work from waiting.
+Seconds begin where the imports end, those of the streaming mode's fork server too, which go on beside. Processor
+seconds tell work from waiting.
 """
 
 import csv
@@ -76,9 +76,10 @@ _OURS = f"""
 import sys
 from bert import cli
 from bert.commands import create_pretraining_data as command
-import bert.pretraining_data.exact, bert.pretraining_data.streaming
-cli.import_tensorflow()
 settings = cli.parse(command.Settings, sys.argv)
+settings.prepare()
+cli.import_tensorflow()
+import bert.pretraining_data.exact, bert.pretraining_data.streaming
 {processes.BEGIN}command.main(settings)
 {processes.END}"""
 

@@ -149,6 +149,8 @@ def run(
     with _noted_interrupts() as interrupts:
         try:
             settings = parse(settings_class, argv)
+            if hasattr(settings, "prepare"):
+                settings.prepare()  # what goes on beside the import, which takes seconds
             import_tensorflow()
             main(settings)
         except Stopped as stopped:

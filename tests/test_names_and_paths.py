@@ -257,14 +257,18 @@ def test_a_disk_that_is_full_is_named(workers, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_fork_server_is_told(tmp_path):
-    """The helper of the helpers, killed before it has started one."""
+    """The helper of the helpers, killed whenever it is there; once alone it would be started again."""
     code = f"""
 import sys, threading, time, os, signal
 from multiprocessing import forkserver
 def kill():
-    while forkserver._forkserver._forkserver_pid is None:
+    killed = None
+    while True:
+        found = forkserver._forkserver._forkserver_pid
+        if found and found != killed:
+            os.kill(found, signal.SIGKILL)
+            killed = found
         time.sleep(0.001)
-    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
 threading.Thread(target=kill, daemon=True).start()
 from bert import cli
 from bert.commands import {CREATE} as command

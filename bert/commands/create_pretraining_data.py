@@ -15,6 +15,7 @@ from bert import files, formats
 from bert.errors import InputError
 from bert.formats import tokenizers
 from bert.options import option, part, required
+from bert.pretraining_data import fork_server
 from bert.pretraining_data.options import Options
 
 logger = logging.getLogger("bert.create_pretraining_data")
@@ -54,6 +55,10 @@ class Settings(Options):
         self.output_paths(self.input_paths())
         files.check_readable(formats.vocab_file(self.vocab_file), "--vocab_file")
         tokenizers.check_lower_case(self.do_lower_case, self.vocab_file)
+
+    def prepare(self) -> None:
+        if self.num_workers:
+            fork_server.start()
 
     def input_paths(self) -> list[str]:
         """The files to read, in this order; without streaming it is the original's (docs/parity.md 6.2)."""

@@ -17,6 +17,7 @@ if sys.platform == "linux" and MAIN_PROCESS in os.environ:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.environ[MAIN_PROCESS] != str(os.getppid()):
         os._exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
 
 with quiet.standard_error_held():
     import tensorflow  # noqa: F401

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from bert import files, quiet
 from bert.errors import InputError
-from bert.pretraining_data import MAIN_PROCESS
+from bert.pretraining_data import fork_server
 from bert.pretraining_data.blocks import Block, BlockMaker, group_files, read_blocks
 from bert.pretraining_data.corpus import DuplicateCounter
 from bert.pretraining_data.options import Options
@@ -113,13 +113,7 @@ def _in_order(submit: Submit, blocks: Iterator[Block], ahead: int) -> Iterator[t
 @contextlib.contextmanager
 def _workers(count: int, options: Options, folder: str) -> Iterator[Submit]:
     """Gives a function that hands a block to a worker process and returns a future of (file, counts)."""
-    # TensorFlow must not be running in a process that forks. The fork server imports it and never runs it, so the
-    # workers share one import. Where there is no fork server (Windows) each imports it for itself.
-    has_server = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if has_server else "spawn")
-    if has_server:
-        os.environ[MAIN_PROCESS] = str(os.getpid())
-        context.set_forkserver_preload(["bert.pretraining_data.preload"])
+    context = fork_server.context()
     pool = concurrent.futures.ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
 
     def submit(block: Block) -> concurrent.futures.Future:
