@@ -1,7 +1,7 @@
 """How well questions are answered, by similarity and by intent: BERT beside what it is compared with.
 
-    python -m benchmarks.faq --work_dir=faq_results --afqmc_dir=afqmc --banking77_dir=banking77 --tnews_dir=tnews \\
-        --english_model=minilm --chinese_model=chinese_output/model
+    python -m benchmarks.faq --work_dir=faq_results --afqmc_dir=afqmc --mrpc_dir=$GLUE_DIR/MRPC \\
+        --banking77_dir=banking77 --tnews_dir=tnews --english_model=minilm --chinese_model=chinese_output/model
 
 A table a task. Its rows learn from the same rows, with the same WordPieces, epochs, batches and number of learning
 rates that are tried: each trial is a run with the first seed, the best one by the tuning rows (a tenth of the training
@@ -42,6 +42,7 @@ class Settings:
 
     work_dir: str = required("Folder for results.jsonl, the tables, the logs, and while they are needed the models.")
     afqmc_dir: str = option("", "AFQMC's folder (CLUE); without it its tasks are not run.")
+    mrpc_dir: str = option("", "MRPC's folder (GLUE); without it its task is not run.")
     banking77_dir: str = option("", "BANKING77's folder; without it its tasks are not run.")
     tnews_dir: str = option("", "TNEWS's folder (CLUE); without it its task is not run.")
     english_model: str = option("", "Folder of an English BERT; without it no English task is run.")

@@ -198,6 +198,7 @@ TASKS = {
     task.name: task
     for task in (
         Task("afqmc", "Pairs, AFQMC", "afqmc", "afqmc_dir", "chinese", classes, ("f1", "accuracy"), 3),
+        Task("mrpc", "Pairs, MRPC", "mrpc", "mrpc_dir", "english", classes, ("f1", "accuracy"), 3, max_seq_length=128),
         Task("banking77", "Intents, BANKING77", "banking77", "banking77_dir", "english", classes, _INTENTS, 10),
         Task("tnews", "Intents, TNEWS", "tnews", "tnews_dir", "chinese", classes, _INTENTS, 3),
         Task(
