@@ -12,10 +12,11 @@ from bert.flags import EvaluationFlags
 from bert.heads import PretrainingModel
 from bert.input_pipeline import RecordSet
 from bert.options.pretraining import PretrainingOptions
-from bert.training import run
+from bert.training import evaluating, run
 from bert.training.budget import TimeBudget
+from bert.training.evaluating import Evaluation
 from bert.training.model_files import ModelFiles
-from bert.training.run import Evaluation, Schedule
+from bert.training.run import Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
         if schedule:
             run.train(trainer, settings, schedule, record_set, evaluation, rewrite=masking)
         if settings.do_eval:
-            results, _ = run.evaluate(trainer, evaluation)
+            results, _ = evaluating.evaluate(trainer, evaluation)
             reporting.write_results(trainer.folder.own_file("eval_results.txt"), results)
         if budget:
             budget.note(trainer.folder)

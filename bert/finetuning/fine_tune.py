@@ -18,7 +18,8 @@ from bert.measures import Measure, Report
 from bert.records.rows import write
 from bert.tasks import advice
 from bert.tokenization import Tokenizer
-from bert.training import run
+from bert.training import evaluating, run
+from bert.training.evaluating import Evaluation
 from bert.training.loop import Trainer
 from bert.training.model_files import ModelFiles
 
@@ -64,13 +65,13 @@ def fine_tune_once(
         sets = {split: write_records(trainer, task, split) for split in settings.splits}
         evaluation = dev_evaluation(task, sets["dev"]) if settings.do_eval else None
         if evaluation and is_compared:
-            run.deciding_measure(trainer, settings, evaluation)
+            evaluating.deciding_measure(trainer, settings, evaluation)
         if schedule:
             run.train(trainer, settings, schedule, sets["train"], evaluation, task.rewrite())
         if evaluation and task.is_judged_at_the_end:
-            means, report = run.evaluate(trainer, evaluation)
+            means, report = evaluating.evaluate(trainer, evaluation)
             told = {**means, **(report.measures if report else {})}
-            known = run.evaluated_measures(trainer, evaluation).items()
+            known = evaluating.evaluated_measures(trainer, evaluation).items()
             values = {measure: float(told[name]) for name, measure in known if name in told}
             if report:
                 write_report(trainer.folder.own_path, task, "eval", report, means, trainer.model.declared_losses)
@@ -91,9 +92,9 @@ def write_records(trainer: Trainer, task: FineTuning, split: str) -> RecordSet:
     return RecordSet(rows.record_kind, (path,), {"S": settings.max_seq_length, **task.sizes()})
 
 
-def dev_evaluation(task: FineTuning, record_set: RecordSet) -> run.Evaluation:
+def dev_evaluation(task: FineTuning, record_set: RecordSet) -> Evaluation:
     """How the dev split is evaluated, on the way and at the end."""
-    return run.Evaluation(
+    return Evaluation(
         record_set,
         task.settings.eval_batch_size,
         judge=functools.partial(task.judge, "dev"),
@@ -105,7 +106,7 @@ def dev_evaluation(task: FineTuning, record_set: RecordSet) -> run.Evaluation:
 def predict(trainer: Trainer, task: FineTuning, record_set: RecordSet) -> None:
     """Predicts the test split, and judges it where its file says what is right."""
     settings = task.settings
-    outputs = run.predict(trainer, record_set, settings.predict_batch_size)
+    outputs = evaluating.predict(trainer, record_set, settings.predict_batch_size)
     paths = task.write_predictions(trainer.folder.own_path, outputs)
     logger.info("Wrote the predictions to %s", " and ".join(paths))
     report = task.judge("test", outputs)

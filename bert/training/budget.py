@@ -18,8 +18,9 @@ from bert import files
 from bert.errors import InputError
 from bert.flags import EvaluationFlags
 from bert.training import run
+from bert.training.evaluating import Evaluation
 from bert.training.loop import Trainer
-from bert.training.run import Evaluation, Schedule
+from bert.training.run import Schedule
 from bert.training.run_folder import RUN_FILE, RunFolder
 from bert.training.speed import Speed, measure
 

@@ -8,9 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import SupportsFloat
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
@@ -21,13 +19,13 @@ from bert.config import ENCODERS, BertConfig
 from bert.errors import InputError
 from bert.flags import EvaluationFlags, FineTuningFlags, TPUFlags, TrainingFlags
 from bert.heads import HeadedModel
-from bert.input_pipeline import RecordSet, Rewrite, evaluation_batches, training_batches
-from bert.measures import Measure, Report
+from bert.input_pipeline import RecordSet, Rewrite, training_batches
 from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from bert.tokenization import Tokenizer, Vocabulary
+from bert.training import evaluating
+from bert.training.evaluating import Evaluation
 from bert.training.loop import Plan, Trainer
 from bert.training.model_files import ModelFiles
-from bert.training.outputs import Outputs
 from bert.training.run_folder import RunFolder
 from bert.training.selection import Selection
 
@@ -223,34 +221,6 @@ def check_batches(settings: TrainingFlags, strategy: tf.distribute.Strategy) -> 
             raise InputError(f"`{field.name}` is {size}, expected a multiple of {replicas}, the number of replicas")
 
 
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """What a run is evaluated on: every record once, or the first `max_batches` batches of them.
-
-    `judge` makes a report of the model's outputs for the records, in their order; `judged` are its measures. With
-    `length_grouping` records of like length share a batch, and `loss`, the mean over batches, is that of those; but
-    where there is a `judge` and the model's rows have losses of their own, it is that of the batches of the file.
-    """
-
-    record_set: RecordSet
-    batch_size: int
-    max_batches: int | None = None
-    judge: Callable[[Outputs], Report | None] | None = None
-    judged: Sequence[Measure] = ()
-    length_grouping: bool = False
-
-    @property
-    def batch_count(self) -> int:
-        whole = math.ceil(self.record_set.count / self.batch_size)
-        return whole if self.max_batches is None else min(whole, self.max_batches)
-
-    def batches(self, strategy: tf.distribute.Strategy) -> tf.data.Dataset:
-        """The batches to evaluate."""
-        cut = not distribution.is_tpu(strategy)
-        batches = evaluation_batches(self.record_set, self.batch_size, cut=cut, length_grouping=self.length_grouping)
-        return batches.take(self.batch_count)
-
-
 def batches_to_train(
     trainer: Trainer, settings: TrainingFlags, record_set: RecordSet, rewrite: Rewrite | None = None
 ) -> tf.data.Dataset:
@@ -283,7 +253,7 @@ def train(
     every = settings.eval_every_steps if evaluation else 0
     selection = _selection(trainer, settings, evaluation) if evaluation and every else None
     plan = Plan(schedule.total_steps, settings.save_checkpoints_steps, every, settings.iterations_per_loop)
-    values = functools.partial(_evaluation_values, trainer, evaluation) if evaluation else None
+    values = functools.partial(evaluating.values, trainer, evaluation) if evaluation else None
     if not will_train(trainer, schedule):
         logger.info(
             "%s is at step %d of %d: this run has finished, nothing to train. To train further, ask for more steps; "
@@ -309,25 +279,10 @@ def train(
         logger.info("The best by %s is step %d: %s.", selection.measure.name, trainer.step, trainer.source)
 
 
-def evaluated_measures(trainer: Trainer, evaluation: Evaluation) -> dict[str, Measure]:
-    """What an evaluation tells, by name: the losses, the measures of the model, and those of the report."""
-    losses = trainer.model.declared_losses
-    known = [measures.total(losses), *losses, *trainer.model.declared_measures, *evaluation.judged]
-    return {measure.name: measure for measure in known}
-
-
-def deciding_measure(trainer: Trainer, settings: EvaluationFlags, evaluation: Evaluation) -> Measure:
-    """That of `best_metric`. Raises InputError for one that the evaluations will not have."""
-    by_name = evaluated_measures(trainer, evaluation)
-    if settings.best_metric not in by_name:
-        raise InputError(f"`best_metric` is '{settings.best_metric}', expected one of {', '.join(sorted(by_name))}")
-    return by_name[settings.best_metric]
-
-
 def _selection(trainer: Trainer, settings: EvaluationFlags, evaluation: Evaluation) -> Selection:
     return Selection(
         trainer.folder,
-        deciding_measure(trainer, settings, evaluation),
+        evaluating.deciding_measure(trainer, settings, evaluation),
         settings.early_stopping_patience,
         start_step=trainer.step,
         expected_checksum=trainer.evaluations_checksum,
@@ -351,42 +306,3 @@ def _log_training(trainer: Trainer, settings: TrainingFlags, record_set: RecordS
     if guess is not None:
         terms = " + ".join(f"{loss.guess:.3f} ({loss.name})" for loss in losses)
         logger.info("  A model that guesses has loss %.3f%s", guess, f" = {terms}" if len(losses) > 1 else "")
-
-
-def _evaluated(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, np.float32], Report | None]:
-    batches, judge = evaluation.batches(trainer.strategy), evaluation.judge
-    with evaluation.record_set.faults_named():
-        kept = evaluation.batch_size if judge else None
-        means, outputs = trainer.evaluate(batches, evaluation.batch_count, kept)
-    return means, judge(outputs) if judge else None
-
-
-def _evaluation_values(trainer: Trainer, evaluation: Evaluation) -> dict[str, SupportsFloat]:
-    """What a checkpoint can be chosen by: means and the measures of the report."""
-    means, report = _evaluated(trainer, evaluation)
-    return {**means, **(report.measures if report else {})}
-
-
-def evaluate(trainer: Trainer, evaluation: Evaluation) -> tuple[dict[str, SupportsFloat], Report | None]:
-    """For the checkpoint the trainer stands at: means by name, with `loss` and `global_step`, and the report."""
-    count, total = evaluation.record_set.count, evaluation.batch_count
-    evaluated = min(count, total * evaluation.batch_size)
-    if evaluated < count:
-        logger.info("  Only %d of %d records are evaluated (`max_eval_steps`).", evaluated, count)
-    logger.info("***** Running evaluation *****")
-    logger.info("  Num examples = %d", evaluated)
-    logger.info("  Batch size = %d", evaluation.batch_size)
-    logger.info("  Checkpoint = %s", trainer.source)
-    means, report = _evaluated(trainer, evaluation)
-    return {**means, "global_step": trainer.step}, report
-
-
-def predict(trainer: Trainer, record_set: RecordSet, batch_size: int) -> Outputs:
-    """The model's outputs for every record, in the order of the files, however they shared batches."""
-    logger.info("***** Running prediction *****")
-    logger.info("  Num examples = %d", record_set.count)
-    logger.info("  Batch size = %d", batch_size)
-    cut = not distribution.is_tpu(trainer.strategy)
-    batches = evaluation_batches(record_set, batch_size, cut=cut, length_grouping=True)
-    with record_set.faults_named():
-        return trainer.predict(batches, math.ceil(record_set.count / batch_size))

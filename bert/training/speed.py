@@ -13,8 +13,8 @@ import tensorflow as tf
 from bert import checkpoint, distribution, files
 from bert.input_pipeline import WINDOW
 from bert.optimization import WarmupLinearDecay
+from bert.training.evaluating import Evaluation
 from bert.training.loop import SECONDS_PER_CALL, Trainer
-from bert.training.run import Evaluation
 from bert.training.steps import Steps
 
 SHARE = 0.01  # of the budget goes into measuring steps, and at least a window of them, for their lengths differ
