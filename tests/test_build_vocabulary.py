@@ -117,7 +117,13 @@ def test_refuses(flags, message, tmp_path):
 
 
 def test_a_text_without_words_is_refused(tmp_path):
-    assert build(tmp_path, " \n\u200b\n").error == f"--input_file: no words in {tmp_path / 'text.txt'}"
+    for text in ("", " \n\u200b\n"):
+        assert build(tmp_path, text).error == f"--input_file: no words in {tmp_path / 'text.txt'}"
+    assert build(tmp_path, "今天好\n").error == "--input_file: no character occurs --min_character_count=2 times"
+    (tmp_path / "latin.txt").write_bytes("café\n".encode("latin-1"))
+    told = build(tmp_path, "", input_file=tmp_path / "latin.txt").error
+    assert told == f"{tmp_path / 'latin.txt'}:1: not UTF-8: byte 0xe9 at offset 3 of the line"
+    assert not (tmp_path / "vocab.txt").exists()
     assert build(tmp_path, CHINESE, output_file=tmp_path / "text.txt").error.endswith("which would be overwritten")
 
 

@@ -22,7 +22,10 @@ SEEDS=${CHINESE_SEEDS:-1}
 
 # What the model is judged by later may not be in the text that it learns from.
 EVALUATION_FILES=${CHINESE_EVALUATION_FILES:+$CHINESE_EVALUATION_FILES,}examples/faq/*/dev.tsv,examples/faq/*/test.tsv
-EVALUATION_FILES+=${AFQMC_DIR:+,$AFQMC_DIR/dev.*,$AFQMC_DIR/test.*}${TNEWS_DIR:+,$TNEWS_DIR/dev.*}
+for folder in ${AFQMC_DIR:+"$AFQMC_DIR"} ${TNEWS_DIR:+"$TNEWS_DIR"}; do
+  EVALUATION_FILES+=,$folder/dev.*
+  if compgen -G "$folder/test.*" > /dev/null; then EVALUATION_FILES+=,$folder/test.*; fi
+done
 
 TEXT=$OUTPUT/text
 RECORDS=$OUTPUT/records
