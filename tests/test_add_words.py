@@ -306,7 +306,9 @@ def test_folders_that_hold_no_model_are_refused(google, tmp_path):
     )
     for name in ("bert_config.json", "vocab.txt"):
         shutil.copy(google / name, empty)
-    assert add(empty, tmp_path, "zz\n").error.startswith(f"--model_dir: no model in {empty}, expected model.safetensors")
+    assert add(empty, tmp_path, "zz\n").error.startswith(
+        f"--model_dir: no model in {empty}, expected model.safetensors"
+    )
     shutil.copytree(empty, graph)
     (graph / "model.onnx").touch()
     (graph / "export.json").write_text('{"kind": "encoder", "max_seq_length": 32, "do_lower_case": true}')

@@ -280,12 +280,22 @@ def flag_values(steps: list[list[str]], flag: str) -> list[str]:
     return [part.split("=", 1)[1] for argv in steps for part in argv if part.startswith(f"--{flag}=")]
 
 
-@pytest.mark.parametrize(
-    ("minutes", "stages"), [("2", ["1", "1"]), ("5", ["3", "2"]), ("60", ["48", "12"])]
-)
+@pytest.mark.parametrize(("minutes", "stages"), [("2", ["1", "1"]), ("5", ["3", "2"]), ("60", ["48", "12"])])
 def test_the_minutes_are_shared_between_the_stages(minutes, stages, tmp_path):
     environment = {"CHINESE_MINUTES": minutes, "CHINESE_OUTPUT": str(tmp_path), "CHINESE_PACKAGES": str(tmp_path)}
     assert flag_values(run_script(tmp_path, environment), "train_minutes") == stages
+
+
+@pytest.mark.parametrize(("script", "flag"), [("run.sh", "CHINESE_MINUTES"), ("field.sh", "FIELD_MINUTES")])
+@pytest.mark.parametrize("minutes", ["0", "-5", "five", "."])
+def test_minutes_that_are_none_are_refused(script, flag, minutes, tmp_path):
+    """To run_pretraining 0 would be no budget, and 100,000 steps."""
+    environment = {**os.environ, flag: minutes, "TNEWS_DIR": "tnews"}
+    environment |= {"CHINESE_OUTPUT": str(tmp_path / "output"), "FIELD_OUTPUT": str(tmp_path / "output")}
+    done = subprocess.run(["bash", str(EXAMPLE / script)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {flag} is '{minutes}', expected a number of minutes above 0\n"
+    assert not (tmp_path / "output").exists()
 
 
 def test_dev_and_test_of_every_task_are_refused(tmp_path):
@@ -296,6 +306,8 @@ def test_dev_and_test_of_every_task_are_refused(tmp_path):
         for name in names_there:
             (folder / f"{name}.tsv").touch()
     environment = {"CHINESE_OUTPUT": str(tmp_path), "AFQMC_DIR": str(afqmc), "TNEWS_DIR": str(tnews)}
+    environment["FIELD_OUTPUT"] = str(tmp_path / "field")
+    assert flag_values(run_script(tmp_path, environment, "field.sh"), "evaluation_files") == [f"{tnews}/dev.tsv"]
     (files,) = flag_values(run_script(tmp_path, environment), "evaluation_files")
     assert files.split(",") == [
         *("examples/faq/*/dev.tsv", "examples/faq/*/test.tsv"),

@@ -32,6 +32,7 @@ RECORDS=$OUTPUT/records
 VOCABULARY=$OUTPUT/vocab.txt
 
 . examples/chinese/step.sh
+check_minutes MINUTES CHINESE_MINUTES
 
 # A fifth of the minutes is for the second stage, but two of them it needs to start and to learn something.
 LONG_MINUTES=$(awk -v all="$MINUTES" 'BEGIN {print (all >= 10 ? all / 5 : all >= 4 ? 2 : all / 2)}')
