@@ -301,8 +301,8 @@ def test_folders_that_hold_no_model_are_refused(google, tmp_path):
     empty.mkdir()
     assert add(tmp_path / "nowhere", tmp_path, "zz\n").error == f"--model_dir: {tmp_path}/nowhere is no folder"
     assert add(empty, tmp_path, "zz\n").error == (
-        f"--model_dir: no model in {empty}, expected bert_config.json (Google) or config.json (Hugging Face) beside the "
-        "weights"
+        f"--model_dir: no model in {empty}, expected bert_config.json (Google) or config.json (Hugging Face) beside "
+        "the weights"
     )
     for name in ("bert_config.json", "vocab.txt"):
         shutil.copy(google / name, empty)
