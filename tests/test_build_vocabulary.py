@@ -188,6 +188,16 @@ def test_the_words_are_those_that_the_reference_splits_off():
             assert counted == {word: expected.count(word) for word in expected}
 
 
+@pytest.mark.parametrize(
+    "word", ["ab1", "aB", "naïve", "nai\u0308ve", "字", "字字", "a字", "!", "a!", "a\u200b", "a b", "ß", "İ"]
+)
+def test_what_the_reference_leaves_as_one_word(word):
+    """Here by a rule; the splitter goes by other Unicode tables, so what it gives is asked again."""
+    for do_lower_case in (True, False):
+        expected = reference_tokenizer.basic_tokens(word, do_lower_case) == [word]
+        assert layout.is_word(word, do_lower_case) == expected
+
+
 def test_the_table_of_words_stays_small_and_keeps_what_is_frequent():
     counter = WordCounter(max_bytes=100_000)
     for start in range(0, 20_000, 100):
