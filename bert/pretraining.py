@@ -35,7 +35,7 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
         held_out = open_records(options, config, settings.max_seq_length, "eval_file")
     vocabulary = check_vocabulary((*record_set.paths, *held_out.paths), config)
     masking = None
-    if options.dynamic_masking:
+    if options.dynamic_masking and settings.do_train:
         record_set, masking = masked_anew(record_set, settings.seed)
     logger.info("  %d records", record_set.count)
     for line in record_set.statistics():

@@ -138,19 +138,25 @@ class StoredModel:
         return others[self.kind](self.config)
 
 
-def read(folder: str, vocab_file: str | None = None) -> StoredModel:
+def read(folder: str, vocab_file: str | None = None, do_lower_case: bool | None = None) -> StoredModel:
     """Finds out what lies in a folder. Raises InputError for a folder of none of the four kinds, a missing part,
-    and a vocabulary that is too large. `vocab_file` is for a folder that has none and does not say where it is."""
+    and a vocabulary that is too large. `vocab_file` is for a folder that has none and does not say where it is,
+    `do_lower_case` for one that does not say whether the model is lower-cased."""
     if not files.is_folder(folder):
         raise InputError(f"`model_dir`: {folder} is no folder")
     if files.exists(os.path.join(folder, ONNX_FILE)):
         return _read_onnx(folder, vocab_file)
     run, labels = RunFolder(folder).content(), labels_file.read(folder)
     settings = trained_with(run) or _told_of_training(run, labels or {})
+    if "config" not in run and not files.exists(formats.config_file(folder)):
+        expected = f"{formats.GOOGLE_CONFIG_FILE} (Google) or {formats.CONFIG_FILE} (Hugging Face)"
+        raise InputError(f"`model_dir`: no model in {folder}, expected {expected} beside the weights")
     config = BertConfig.from_dict(run["config"]) if "config" in run else BertConfig.from_json_file(folder)
     named = vocab_file or _vocabulary_of(folder, settings)
     vocabulary, vocab_path = _read_vocabulary(folder, named, config, run)
     lower_case = settings.get("do_lower_case", tokenizers.read_lower_case(os.path.dirname(vocab_path)))
+    if lower_case is None:
+        lower_case = do_lower_case
     if lower_case is None:
         lower_case = tokenizers.is_lower_cased(vocabulary.tokens)
         logger.info("Nothing says whether the model is lower-cased; by its vocabulary it is: %s.", lower_case)

@@ -175,6 +175,53 @@ def test_a_classifier_starts_from_the_new_folder_and_is_given_words_itself(googl
     assert outcome.status == 0, outcome.stderr
 
 
+def test_other_commands_take_the_new_folder(google, tmp_path):
+    """The word is one piece, whose vector is the mean; a mask is filled; a pre-training starts from it."""
+    assert add(google, tmp_path, "wordpiece\n", "--append").status == 0
+    new = tmp_path / "new"
+    model = {"vocab_file": new / "vocab.txt", "bert_config_file": new, "init_checkpoint": new / "bert_model.ckpt"}
+    for name, text in (("text.txt", "the Wordpiece\n"), ("masked.txt", "the [MASK] wordpiece [MASK]\n")):
+        (tmp_path / name).write_text(text)
+    outcome = run(
+        "extract_features",
+        **model,
+        input_file=tmp_path / "text.txt",
+        output_file=tmp_path / "vectors.jsonl",
+        layers="-1",
+    )
+    assert outcome.status == 0, outcome.stderr
+    found = json.loads((tmp_path / "vectors.jsonl").read_text())["features"]
+    assert [feature["token"] for feature in found] == ["[CLS]", "the", "wordpiece", "[SEP]"]
+    bert = numpy_bert.Bert(numpy_bert.read_variables(google / "bert_model.ckpt"), heads=2)
+    table = bert.v[EMBEDDINGS]
+    ids = np.array([[OLD.cls_id, OLD.ids["the"], len(OLD), OLD.sep_id]])
+    bert.v[EMBEDDINGS] = np.concatenate([table, [table[pieces_of("wordpiece")].mean(axis=0)]])
+    batch = {"input_ids": ids, "input_mask": np.ones_like(ids), "segment_ids": np.zeros_like(ids)}
+    expected = bert.encode(batch)[0][0]
+    np.testing.assert_allclose([feature["layers"][0]["values"] for feature in found], expected, atol=1e-5)
+    outcome = run(
+        "predict",
+        model_dir=new,
+        do_lower_case=True,
+        input_file=tmp_path / "masked.txt",
+        output_file=tmp_path / "filled.txt",
+    )
+    assert outcome.status == 0, outcome.stderr
+    assert "by its vocabulary" not in outcome.stderr  # it was told
+    assert len((tmp_path / "filled.txt").read_text().split("\t")) == 2
+    outcome = run(
+        "run_pretraining",
+        "--do_train",
+        **{name: path for name, path in model.items() if name != "vocab_file"},
+        input_file=records_with(new / "vocab.txt", tmp_path),
+        output_dir=tmp_path / "pretraining",
+        num_train_steps=1,
+        train_batch_size=4,
+        **PRETRAINING,
+    )
+    assert outcome.status == 0, outcome.stderr
+
+
 def test_a_hugging_face_folder_becomes_one_like_googles(tmp_path):
     model = folders.copy("pretraining", tmp_path)
     config = json.loads((model / "config.json").read_text())
@@ -247,6 +294,53 @@ def test_other_refusals(google, trained, tmp_path):
     (tmp_path / "new" / "mine").touch()
     assert add(google, tmp_path, "zz\n").error.endswith("new is not empty, expected a new folder")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["mine"]
+
+
+def test_folders_that_hold_no_model_are_refused(google, tmp_path):
+    empty, graph = tmp_path / "empty", tmp_path / "graph"
+    empty.mkdir()
+    assert add(tmp_path / "nowhere", tmp_path, "zz\n").error == f"--model_dir: {tmp_path}/nowhere is no folder"
+    assert add(empty, tmp_path, "zz\n").error == (
+        f"--model_dir: no model in {empty}, expected bert_config.json (Google) or config.json (Hugging Face) beside "
+        "the weights"
+    )
+    for name in ("bert_config.json", "vocab.txt"):
+        shutil.copy(google / name, empty)
+    assert add(empty, tmp_path, "zz\n").error.startswith(
+        f"--model_dir: no model in {empty}, expected model.safetensors"
+    )
+    shutil.copytree(empty, graph)
+    (graph / "model.onnx").touch()
+    (graph / "export.json").write_text('{"kind": "encoder", "max_seq_length": 32, "do_lower_case": true}')
+    told = add(graph, tmp_path, "zz\n").error
+    assert told == f"{graph}/model.onnx: has no 'bert/embeddings/word_embeddings', expected the weights of a BERT"
+    told = add(graph, tmp_path, "zz\n", do_lower_case=False).error
+    assert told == f"--do_lower_case is False, but by its folder {graph} the model has True"
+    before = commands.listing(google)
+    assert add(google, tmp_path, "zz\n", output_dir=google).error == (
+        f"--output_dir: {google} is not empty, expected a new folder"
+    )
+    assert commands.listing(google) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "graph", "words.txt"]
+
+
+def test_files_that_hold_no_words_are_refused(google, tmp_path):
+    field = tmp_path / "field.txt"
+    flags = {"model_dir": google, "output_dir": tmp_path / "new", "do_lower_case": True}
+    field.touch()
+    assert run("add_words", **flags, input_file=field).error == f"--input_file: no words in {field}"
+    field.write_bytes("café\n".encode("latin-1"))
+    for name in ("input_file", "words_file"):
+        told = run("add_words", **flags, **{name: field}).error
+        assert told == f"{field}:1: not UTF-8: byte 0xe9 at offset 3 of the line"
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_word_may_be_a_sign_that_was_unknown(google, tmp_path):
+    assert add(google, tmp_path, "\ufeff😀\r\n").status == 0
+    after = numpy_bert.read_variables(tmp_path / "new" / "bert_model.ckpt")
+    np.testing.assert_array_equal(after[EMBEDDINGS][1], after[EMBEDDINGS][OLD.unk_id])
+    assert Tokenizer(Vocabulary.from_file(str(tmp_path / "new")), True).tokenize("the 😀") == ["the", "😀"]
 
 
 def test_known_words_are_passed_over(google, tmp_path):

@@ -117,7 +117,13 @@ def test_refuses(flags, message, tmp_path):
 
 
 def test_a_text_without_words_is_refused(tmp_path):
-    assert build(tmp_path, " \n\u200b\n").error == f"--input_file: no words in {tmp_path / 'text.txt'}"
+    for text in ("", " \n\u200b\n"):
+        assert build(tmp_path, text).error == f"--input_file: no words in {tmp_path / 'text.txt'}"
+    assert build(tmp_path, "今天好\n").error == "--input_file: no character occurs --min_character_count=2 times"
+    (tmp_path / "latin.txt").write_bytes("café\n".encode("latin-1"))
+    told = build(tmp_path, "", input_file=tmp_path / "latin.txt").error
+    assert told == f"{tmp_path / 'latin.txt'}:1: not UTF-8: byte 0xe9 at offset 3 of the line"
+    assert not (tmp_path / "vocab.txt").exists()
     assert build(tmp_path, CHINESE, output_file=tmp_path / "text.txt").error.endswith("which would be overwritten")
 
 
@@ -180,6 +186,16 @@ def test_the_words_are_those_that_the_reference_splits_off():
             assert splitter.words(line) == expected
             counted = {word.decode(): count for word, count in splitter.count([line])}
             assert counted == {word: expected.count(word) for word in expected}
+
+
+@pytest.mark.parametrize(
+    "word", ["ab1", "aB", "naïve", "nai\u0308ve", "字", "字字", "a字", "!", "a!", "a\u200b", "a b", "ß", "İ"]
+)
+def test_what_the_reference_leaves_as_one_word(word):
+    """Here by a rule; the splitter goes by other Unicode tables, so what it gives is asked again."""
+    for do_lower_case in (True, False):
+        expected = reference_tokenizer.basic_tokens(word, do_lower_case) == [word]
+        assert layout.is_word(word, do_lower_case) == expected
 
 
 def test_the_table_of_words_stays_small_and_keeps_what_is_frequent():

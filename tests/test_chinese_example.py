@@ -275,6 +275,46 @@ def test_run_sh_in_miniature(packages, tmp_path, no_processes, capsys):
     assert [argv[2] for argv in again if argv[1] == "-m"] == ["examples.chinese.downstream", "examples.chinese.summary"]
 
 
+def flag_values(steps: list[list[str]], flag: str) -> list[str]:
+    """What the commands of a script give a flag, in their order."""
+    return [part.split("=", 1)[1] for argv in steps for part in argv if part.startswith(f"--{flag}=")]
+
+
+@pytest.mark.parametrize(("minutes", "stages"), [("2", ["1", "1"]), ("5", ["3", "2"]), ("60", ["48", "12"])])
+def test_the_minutes_are_shared_between_the_stages(minutes, stages, tmp_path):
+    environment = {"CHINESE_MINUTES": minutes, "CHINESE_OUTPUT": str(tmp_path), "CHINESE_PACKAGES": str(tmp_path)}
+    assert flag_values(run_script(tmp_path, environment), "train_minutes") == stages
+
+
+@pytest.mark.parametrize(("script", "flag"), [("run.sh", "CHINESE_MINUTES"), ("field.sh", "FIELD_MINUTES")])
+@pytest.mark.parametrize("minutes", ["0", "-5", "five", "."])
+def test_minutes_that_are_none_are_refused(script, flag, minutes, tmp_path):
+    """To run_pretraining 0 would be no budget, and 100,000 steps."""
+    environment = {**os.environ, flag: minutes, "TNEWS_DIR": "tnews"}
+    environment |= {"CHINESE_OUTPUT": str(tmp_path / "output"), "FIELD_OUTPUT": str(tmp_path / "output")}
+    done = subprocess.run(["bash", str(EXAMPLE / script)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {flag} is '{minutes}', expected a number of minutes above 0\n"
+    assert not (tmp_path / "output").exists()
+
+
+def test_dev_and_test_of_every_task_are_refused(tmp_path):
+    """And where a folder has no test set, its dev set alone."""
+    afqmc, tnews = tmp_path / "my afqmc", tmp_path / "tnews"
+    for folder, names_there in ((afqmc, ("train", "dev", "test")), (tnews, ("train", "dev"))):
+        folder.mkdir()
+        for name in names_there:
+            (folder / f"{name}.tsv").touch()
+    environment = {"CHINESE_OUTPUT": str(tmp_path), "AFQMC_DIR": str(afqmc), "TNEWS_DIR": str(tnews)}
+    environment["FIELD_OUTPUT"] = str(tmp_path / "field")
+    assert flag_values(run_script(tmp_path, environment, "field.sh"), "evaluation_files") == [f"{tnews}/dev.tsv"]
+    (files,) = flag_values(run_script(tmp_path, environment), "evaluation_files")
+    assert files.split(",") == [
+        *("examples/faq/*/dev.tsv", "examples/faq/*/test.tsv"),
+        *(f"{afqmc}/dev.*", f"{afqmc}/test.*", f"{tnews}/dev.*"),
+    ]
+
+
 def test_texts_of_a_field_by_hand(tmp_path):
     (tmp_path / "train.tsv").write_text(
         "苹果发布新手机\tnews\n苹果发布新手机！\tnews\n今天下雨\tnews\n\tnews\n", encoding="utf-8"

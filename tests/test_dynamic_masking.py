@@ -298,6 +298,8 @@ def test_records_that_do_not_say_how_to_mask_are_refused(run, tmp_path):
     assert "has no 'masking', expected one made by this version" in run("--do_train", input_file=path).error
     side_car.unlink()
     assert "has no side-car" in run("--do_train", input_file=path).error
+    # An evaluation hides nothing anew, so it needs none.
+    assert run("--do_eval", input_file=path).error.startswith("nothing to evaluate: no checkpoint")
 
 
 def test_word_starts_need_whole_words(tmp_path):

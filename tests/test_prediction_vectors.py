@@ -146,6 +146,22 @@ def test_a_mask_that_is_cut_off_has_no_words(filler):
     assert json.loads(json.dumps(found.as_dict()))["masks"][1] == []
 
 
+def test_the_command_tells_five_words_for_each_mask(filler, pretrained, tmp_path):
+    (tmp_path / "in.txt").write_text("the [MASK] said [MASK]\nthe [MASK]\tsaid no\n")
+    flags = {"input_file": tmp_path / "in.txt", "output_file": tmp_path / "out.txt", "vocab_file": commands.VOCABULARY}
+    outcome = commands.run("bert.commands.predict", model_dir=pretrained, **flags)
+    assert outcome.status == 0, outcome.stderr
+    rows = [line.split("\t") for line in (tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()]
+    expected = filler.predict(["the [MASK] said [MASK]", ("the [MASK]", "said no")])
+    assert [len(row) for row in rows] == [2, 2]
+    assert rows[1][1] == f"{expected[1].next_sentence:.4f}"
+    cells = [*rows[0], rows[1][0]]
+    for cell, words in zip(cells, [*expected[0].masks, *expected[1].masks], strict=True):
+        told = cell.split(" ")
+        assert len(told) == 5
+        assert told[:4] == [f"{word.word}:{word.score:.4f}" for word in words]
+
+
 def test_a_row_must_ask_something(filler):
     with pytest.raises(InputError, match=r"^rows\[1\]: no \[MASK\] in it, expected one or a pair$"):
         filler.predict(["the [MASK]", "the company", ("the", "company")])

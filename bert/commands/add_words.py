@@ -58,13 +58,13 @@ def main(settings: Settings) -> None:
     from bert.vocabulary import adding, growing
 
     with files.new_folder(settings.output_dir, "output_dir") as folder:
-        model = stored_model.read(settings.model_dir, settings.vocab_file)
-        told, given = model.settings.get("do_lower_case"), settings.do_lower_case
-        if given is not None and told not in (None, given):
+        model = stored_model.read(settings.model_dir, settings.vocab_file, settings.do_lower_case)
+        if settings.do_lower_case not in (None, model.do_lower_case):
             raise InputError(
-                f"--do_lower_case is {given}, but the model of {settings.model_dir} was trained with {told}"
+                f"--do_lower_case is {settings.do_lower_case}, but by its folder {settings.model_dir} the model has "
+                f"{model.do_lower_case}"
             )
-        judge = adding.Judge(model.vocabulary, model.do_lower_case if given is None else given)
+        judge = adding.Judge(model.vocabulary, model.do_lower_case)
         wanted = adding.read_words(settings.words_file) if settings.words_file else found_words(settings, judge)
         addition = adding.plan(judge, wanted, settings.append)
         growing.grow(model, addition, folder)

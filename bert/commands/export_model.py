@@ -50,7 +50,7 @@ class Settings:
 def main(settings: Settings) -> None:
     from bert import exporting, stored_model  # TensorFlow: --help does not wait for it
 
-    stored = stored_model.read(settings.model_dir, settings.vocab_file)
+    stored = stored_model.read(settings.model_dir, settings.vocab_file, settings.do_lower_case)
     if settings.do_lower_case is not None:
         stored = dataclasses.replace(stored, do_lower_case=settings.do_lower_case)
     logger.info("Model: %s, for %s.", stored.weights, stored.kind)

@@ -86,7 +86,7 @@ def load(
 
     Raises InputError where the folder holds no model, lacks a part, or an option is none of its kind.
     """
-    stored = stored_model.read(folder, vocab_file)
+    stored = stored_model.read(folder, vocab_file, do_lower_case)
     if do_lower_case is not None:
         stored = dataclasses.replace(stored, do_lower_case=do_lower_case)
     if stored.is_onnx:

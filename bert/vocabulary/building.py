@@ -29,8 +29,6 @@ def build(paths: Sequence[str], output_path: str, options: BuildOptions) -> dict
         splitter = WordSplitter(options.do_lower_case)
         counter, held_out = count_words(paths, options, splitter, options.counting_bytes, options.held_out_every)
         counts = counter.words()
-        if not counts:
-            raise InputError(f"`input_file`: no words in {', '.join(paths[:3])}{'...' if len(paths) > 3 else ''}")
         logger.info("%s words, %s different ones", f"{counter.total:,}", f"{len(counts):,}")
         tokens = vocabulary_of(counts, options)
         vocabulary = Vocabulary(tokens, output_path)
@@ -43,11 +41,13 @@ def vocabulary_of(counts: Mapping[str, int], options: BuildOptions) -> list[str]
     """The `vocab_size` entries, in id order, for words counted so often, the most frequent first.
 
     A word that Google's tokenizer would not give, such as one with a letter that only newer Unicode tables know,
-    counts for nothing. Raises InputError where the characters alone are too many.
+    counts for nothing. Raises InputError where the characters alone are too many, and where none is frequent enough.
     """
     counts = {word: count for word, count in counts.items() if layout.is_word(word, options.do_lower_case)}
     special = layout.special_tokens(options.unused_slots)
     frequent = _frequent_characters(counts, options.min_character_count)
+    if not frequent:
+        raise InputError(f"`input_file`: no character occurs `min_character_count`={options.min_character_count} times")
     words = {word: count for word, count in counts.items() if len(word) > 1 and frequent.issuperset(word)}
     within = layout.inner(sorted(set().union(*(word[1:] for word in words))))
     base = [*sorted(frequent), *within]

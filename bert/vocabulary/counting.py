@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from bert import reporting
+from bert.errors import InputError
 from bert.pretraining_data.options import TextOptions
 from bert.pretraining_data.reading import read_sentences
 from bert.tokenization import MAX_WORD_CHARACTERS, WordSplitter
@@ -72,7 +73,7 @@ def count_words(
     """Counts the words of the files, and beside them those of the lines held out.
 
     Every `held_out_every`-th line, 0 for none, is held out, as long as these have fewer than a million words.
-    Raises InputError for what cannot be read.
+    Raises InputError for what cannot be read, and where there is no word in it.
     """
     counter, held_out = WordCounter(max_bytes), WordCounter(max_bytes)
     progress = reporting.Progress("Reading", None, unit="lines")
@@ -90,6 +91,8 @@ def count_words(
         counter.add(splitter.count(batch))
         progress.advance(len(batch), {"words": counter.total})
     progress.close()
+    if not counter.total:
+        raise InputError(f"`input_file`: no words in {', '.join(paths[:3])}{'...' if len(paths) > 3 else ''}")
     if counter.forgotten:
         logger.warning(
             "`counting_memory_mb` is too small for all different words: %.2f %% of the text, rare words, was left out.",

@@ -30,8 +30,8 @@ def grow(model: StoredModel, addition: Addition, folder: str) -> None:
     """
     model.config.check_is_bert(model.folder)
     size = max(len(addition.vocabulary), model.config.vocab_size)
-    names = list(checkpoint.read_shapes(model.weights))
     conversion.check_shapes(model)
+    names = list(checkpoint.read_shapes(model.weights))
     logger.info("Reading %d variables of %s", len(names), model.weights)
     values = checkpoint.read_values(model.weights, names)
     for name in filter(_is_by_entry, names):

@@ -15,13 +15,16 @@ MOST_STEPS=${FIELD_MOST_STEPS:-100000}
 TRAIN_ROWS=${FIELD_TRAIN_ROWS:-2000}         # labelled headlines; the other 50,000 are read without their labels
 SEEDS=${FIELD_SEEDS:-1,2,3}
 WORDS=$OUTPUT/with_words
+EVALUATION_FILES=$TNEWS_DIR/dev.tsv
+if [ -e "$TNEWS_DIR/test.tsv" ]; then EVALUATION_FILES+=,$TNEWS_DIR/test.tsv; fi
 
 . examples/chinese/step.sh
+check_minutes MINUTES FIELD_MINUTES
 
 step "$OUTPUT/text/train.txt" python -m examples.chinese.field_text \
   --train_file="$TNEWS_DIR/train.tsv" \
   --text_columns=1 \
-  --evaluation_files="$TNEWS_DIR/dev.tsv" \
+  --evaluation_files="$EVALUATION_FILES" \
   --output_dir="$OUTPUT/text"
 
 step "$WORDS/vocab.txt" python -m bert add_words \

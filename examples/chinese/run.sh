@@ -22,13 +22,17 @@ SEEDS=${CHINESE_SEEDS:-1}
 
 # What the model is judged by later may not be in the text that it learns from.
 EVALUATION_FILES=${CHINESE_EVALUATION_FILES:+$CHINESE_EVALUATION_FILES,}examples/faq/*/dev.tsv,examples/faq/*/test.tsv
-EVALUATION_FILES+=${AFQMC_DIR:+,$AFQMC_DIR/dev.*,$AFQMC_DIR/test.*}${TNEWS_DIR:+,$TNEWS_DIR/dev.*}
+for folder in ${AFQMC_DIR:+"$AFQMC_DIR"} ${TNEWS_DIR:+"$TNEWS_DIR"}; do
+  EVALUATION_FILES+=,$folder/dev.*
+  if compgen -G "$folder/test.*" > /dev/null; then EVALUATION_FILES+=,$folder/test.*; fi
+done
 
 TEXT=$OUTPUT/text
 RECORDS=$OUTPUT/records
 VOCABULARY=$OUTPUT/vocab.txt
 
 . examples/chinese/step.sh
+check_minutes MINUTES CHINESE_MINUTES
 
 # A fifth of the minutes is for the second stage, but two of them it needs to start and to learn something.
 LONG_MINUTES=$(awk -v all="$MINUTES" 'BEGIN {print (all >= 10 ? all / 5 : all >= 4 ? 2 : all / 2)}')
