@@ -64,8 +64,8 @@ def check_files(settings: RetrievalSettings) -> None:
     needed = [split for split in settings.splits if split != "dev" or not settings.dev_fraction]
     sources.check(settings, {"train", *needed} if settings.reads_knowledge else needed)
     asked = [split for split in needed if split != "train"]
-    if settings.retriever == "bm25" or (settings.do_index and not settings.changes_index):
-        base = sources.base(settings) if asked else None  # the one that will be asked
+    if asked and (settings.retriever == "bm25" or (settings.do_index and not settings.changes_index)):
+        base = sources.base(settings)  # the one that will be asked
         for split in asked:
             sources.asked_of(base, settings, split)
     else:

@@ -118,8 +118,7 @@ def read(path: str, options: KnowledgeOptions) -> KnowledgeBase:
         questions.append(_filled(row, options.question_column, "question_column"))
         answer_ids.append(_filled(row, options.answer_id_column, "answer_id_column"))
         column = options.answer_column or ("answer" if "answer" in row.header else None)
-        is_told = column and table.cell(row, column, "answer_column") is not None  # JSON may have null
-        text = table.text_of(row, column, "answer_column") if is_told else ""
+        text = _answer(row, column) if column else ""
         if text and answers.setdefault(answer_ids[-1], text) != text:
             known = shortened(answers[answer_ids[-1]])
             raise InputError(f"{row.where}: the answer '{answer_ids[-1]}' is {shortened(text)}, before it was {known}")
@@ -206,6 +205,11 @@ def _filled(row: Row, column: str, flag: str) -> str:
     if not text:
         raise InputError(f"{row.where}: '{column}' is empty, expected a text")
     return text
+
+
+def _answer(row: Row, column: str) -> str:
+    """The text of an answer; JSON may have null where there is none."""
+    return "" if table.cell(row, column, "answer_column") is None else table.text_of(row, column, "answer_column")
 
 
 def _name(row: Row, column: str, flag: str) -> str:
