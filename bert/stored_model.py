@@ -138,19 +138,21 @@ class StoredModel:
         return others[self.kind](self.config)
 
 
-def read(folder: str, vocab_file: str | None = None, do_lower_case: bool | None = None) -> StoredModel:
+def read(
+    folder: str, vocab_file: str | None = None, do_lower_case: bool | None = None, flag: str = "model_dir"
+) -> StoredModel:
     """Finds out what lies in a folder. Raises InputError for a folder of none of the four kinds, a missing part,
     and a vocabulary that is too large. `vocab_file` is for a folder that has none and does not say where it is,
-    `do_lower_case` for one that does not say whether the model is lower-cased."""
+    `do_lower_case` for one that does not say whether the model is lower-cased; `flag` names the folder in messages."""
     if not files.is_folder(folder):
-        raise InputError(f"`model_dir`: {folder} is no folder")
+        raise InputError(f"`{flag}`: {folder} is no folder")
     if files.exists(os.path.join(folder, ONNX_FILE)):
-        return _read_onnx(folder, vocab_file)
+        return _read_onnx(folder, vocab_file, flag)
     run, labels = RunFolder(folder).content(), labels_file.read(folder)
     settings = trained_with(run) or _told_of_training(run, labels or {})
     if "config" not in run and not files.exists(formats.config_file(folder)):
         expected = f"{formats.GOOGLE_CONFIG_FILE} (Google) or {formats.CONFIG_FILE} (Hugging Face)"
-        raise InputError(f"`model_dir`: no model in {folder}, expected {expected} beside the weights")
+        raise InputError(f"`{flag}`: no model in {folder}, expected {expected} beside the weights")
     config = BertConfig.from_dict(run["config"]) if "config" in run else BertConfig.from_json_file(folder)
     named = vocab_file or _vocabulary_of(folder, settings)
     vocabulary, vocab_path = _read_vocabulary(folder, named, config, run)
@@ -160,7 +162,7 @@ def read(folder: str, vocab_file: str | None = None, do_lower_case: bool | None 
     if lower_case is None:
         lower_case = tokenizers.is_lower_cased(vocabulary.tokens)
         logger.info("Nothing says whether the model is lower-cased; by its vocabulary it is: %s.", lower_case)
-    found = _find_weights(folder)
+    found = _find_weights(folder, flag)
     shapes = checkpoint.read_shapes(found)
     return StoredModel(
         folder,
@@ -176,12 +178,10 @@ def read(folder: str, vocab_file: str | None = None, do_lower_case: bool | None 
     )
 
 
-def _read_onnx(folder: str, vocab_file: str | None) -> StoredModel:
+def _read_onnx(folder: str, vocab_file: str | None, flag: str) -> StoredModel:
     path = os.path.join(folder, EXPORT_FILE)
     if not files.exists(path):
-        raise InputError(
-            f"`model_dir`: {folder} has {ONNX_FILE} but no {EXPORT_FILE}, expected what export_model wrote"
-        )
+        raise InputError(f"`{flag}`: {folder} has {ONNX_FILE} but no {EXPORT_FILE}, expected what export_model wrote")
     settings = files.checked(files.read_json(path), _EXPORT_SCHEMA, path)
     if settings["kind"] not in _SPARED:
         raise InputError(f"{path}: 'kind' is {settings['kind']!r}, expected one of {', '.join(_SPARED)}")
@@ -226,17 +226,17 @@ def _read_vocabulary(folder: str, named: str, config: BertConfig, run: Mapping[s
     return vocabulary, path
 
 
-def _find_weights(folder: str) -> str:
+def _find_weights(folder: str, flag: str) -> str:
     """The best checkpoint of a run, else its last; the weights of a download."""
     run_folder = RunFolder(folder)
     for checkpoints in (run_folder.best, run_folder.checkpoints):
         if latest := checkpoints.latest():
             return latest
-    found = weights.find(folder, "model_dir")
+    found = weights.find(folder, flag)
     prefix = os.path.join(folder, GOOGLE_PREFIX)
     if not found and not files.exists(f"{prefix}.index"):
         raise InputError(
-            f"`model_dir`: no model in {folder}, expected {weights.WEIGHTS_FILE} (Hugging Face), {GOOGLE_PREFIX}.index "
+            f"`{flag}`: no model in {folder}, expected {weights.WEIGHTS_FILE} (Hugging Face), {GOOGLE_PREFIX}.index "
             "(Google), or model.ckpt-N.index (a run of ours)"
         )
     return found or prefix

@@ -232,7 +232,7 @@ class TestEnsemble:
         ensemble = f"{runs['average']['output_dir']},{flags['output_dir']}"
         asked = {**runs["average"], "output_dir": tmp_path / "all", "ensemble": ensemble}
         assert commands.run("run_classifier", "--do_predict", **asked).error == (
-            f"--ensemble: the labels of {flags['output_dir']} are bad, good, those of {runs['average']['output_dir']} "
+            f"--ensemble: {flags['output_dir']} has labels bad, good, {runs['average']['output_dir']} has labels "
             "other, same; expected the same in the same order"
         )
         assert not (tmp_path / "all").exists()
@@ -243,7 +243,7 @@ class TestEnsemble:
             ({"ensemble": "one"}, "--ensemble is 'one', expected at least two folders with a comma between them"),
             ({"do_train": True}, "--ensemble and --do_train=True: its models are trained already"),
             ({"output_dir": "a member"}, "holds a run, expected a folder for the ensemble alone"),
-            ({"ensemble": "one,other"}, "one is no folder"),
+            ({"ensemble": "one,other"}, "--ensemble: one is no folder"),
         ],
     )
     def test_what_makes_no_ensemble(self, runs, tmp_path, changes, said):

@@ -50,6 +50,12 @@ def test_clinc150_with_and_without_what_is_out_of_scope(folder):
     assert task.path(path, "train").endswith("data_full.json")
 
 
+@pytest.mark.parametrize("form", ["full", "imbalanced", "small", "oos_plus"])
+def test_clinc150_has_four_forms(folder, form):
+    path = folder({f"data_{form}.json": json.dumps(CLINC)})
+    assert [text for _, text, _ in contents(tasks.find("clinc150")(), path, "dev")] == ["what does it cost"]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -48,6 +48,14 @@ def test_measures_by_hand(caplog):
     )
 
 
+def test_that_nothing_could_be_judged_is_told(caplog):
+    """Every answer has the query alone."""
+    base = KnowledgeBase(("q0", "q1"), ("a", "b"))
+    report = judged(base, Queries(("Q0", "q1"), ("a", "b")), [[1.0, 0.0], [0.0, 1.0]])
+    assert not report.every
+    assert "No query could be judged" in caplog.text
+
+
 def test_hits_are_those_of_scikit_learn():
     """Every answer has one question, so that the scores of questions are those of classes."""
     generator = np.random.default_rng(0)
@@ -115,6 +123,13 @@ def test_with_questions_that_have_no_answer_the_best_f1_decides():
     assert calibrate(SCORES, RIGHT, has_answer, "min_precision", 0.9).chosen.threshold == pytest.approx(0.85)
     table = calibrate(SCORES, RIGHT, has_answer, "f1", 0.9).table()
     assert table[-1].split() == ["0.5000", "0.8000", "0.7500", "0.7500", "0.7500", "chosen", "by", "f1"]
+
+
+def test_a_question_that_finds_nothing_is_answered_by_no_threshold():
+    """As one whose only neighbour is its copy."""
+    scores, right = np.array([0.5, -np.inf], np.float32), np.array([True, False])
+    (point,) = curve(scores, right, np.ones(2, bool))
+    assert (point.threshold, point.coverage, point.precision, point.recall) == (0.5, 0.5, 1, 0.5)
 
 
 def test_zero_and_below_are_thresholds():

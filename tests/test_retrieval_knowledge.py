@@ -22,9 +22,10 @@ def test_a_table_with_and_without_answers(tmp_path):
     assert base.names == ("place", "reason")
     assert base.groups.tolist() == [0, 1, 0]
     assert base.answers == {"place": "there"}
-    rows = [{"q": "where\n?", "id": 7}, {"q": "why", "id": "8"}]
+    rows = [{"q": "where\n?", "id": 7, "answer": "there"}, {"q": "why", "id": "8", "answer": None}]
     base = read(tmp_path, "\n".join(map(json.dumps, rows)), "faq.jsonl", question_column="q", answer_id_column="id")
     assert (base.questions, base.answer_ids) == (("where\n?", "why"), ("7", "8"))
+    assert base.answers == {"7": "there"}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,35 @@ def test_queries_may_have_no_answer(tmp_path):
         knowledge.read_queries(str(path), RetrievalOptions(), needs_answers=True)
 
 
+def test_queries_without_a_header_may_have_no_column_of_answers(tmp_path):
+    path = tmp_path / "ask.tsv"
+    path.write_text("where\nwhy\n")
+    options = RetrievalOptions(header=False, question_column="1", answer_id_column="2")
+    assert knowledge.read_queries(str(path), options, needs_answers=False).answer_ids is None
+    with pytest.raises(InputError, match=r"ask\.tsv:1: too short: 1 columns, expected at least 2"):
+        knowledge.read_queries(str(path), options, needs_answers=True)
+    path.write_text("where\tplace\nwhy\t\n")
+    assert knowledge.read_queries(str(path), options, needs_answers=False).answer_ids == ("place", "")
+
+
+def test_queries_of_which_some_say_their_answers_are_refused(tmp_path):
+    """Else nothing would be judged, without a word."""
+    path = tmp_path / "ask.jsonl"
+    path.write_text('{"text": "where", "answer_id": "place"}\n{"text": "why"}\n')
+    with pytest.raises(InputError) as error:
+        knowledge.read_queries(str(path), RetrievalOptions(), needs_answers=False)
+    told = "1 of 2 questions have 'answer_id', expected all or none; null means that no answer is right"
+    assert str(error.value) == f"{path}: {told}"
+    path.write_text('{"text": "where", "answer_id": "place"}\n{"text": "why", "answer_id": null}\n')
+    assert knowledge.read_queries(str(path), RetrievalOptions(), False).answer_ids == ("place", "")
+
+
+def test_questions_with_several_answers_are_told():
+    base = KnowledgeBase(("where?", "Where?", "why", "WHERE?", "who", "who"), ("a", "b", "b", "a", "c", "c"))
+    assert list(knowledge.described(base))[1:] == ["  1 questions have several answers, the first of them 'where?'"]
+    assert len(list(knowledge.described(base.take([0, 2, 3, 4, 5])))) == 1
+
+
 @pytest.fixture
 def base() -> KnowledgeBase:
     """Ten answers, answer n with n questions."""
@@ -105,8 +135,19 @@ def test_answers_are_kept_with_all_their_questions(base):
 
 def test_or_questions_of_every_answer(base):
     found = splitting.held_out(base, RetrievalOptions(dev_fraction=0.4, dev_split="questions"))
-    left = np.setdiff1d(np.arange(len(base)), found)
+    left = splitting.trained(base, RetrievalOptions(dev_fraction=0.4, dev_split="questions"))
+    assert np.array_equal(np.union1d(left, found), np.arange(len(base)))
+    assert not np.intersect1d(left, found).size
     assert {base.answer_ids[row] for row in left} == set(base.names)
     assert len(found) == pytest.approx(0.4 * len(base), abs=2)
     with pytest.raises(InputError, match=r"`dev_fraction`=0\.01 of 10 answers, 9 of them with several questions"):
         splitting.held_out(base, RetrievalOptions(dev_fraction=0.01))
+
+
+def test_a_copy_of_a_question_that_is_asked_is_not_trained_on():
+    base = KnowledgeBase(("where", "who", "Where", "why", "when", "how"), ("a", "b", "a", "b", "a", "b"))
+    for seed in range(9):
+        options = RetrievalOptions(dev_fraction=0.4, dev_split="questions", dev_seed=seed)
+        asked = {base.questions[row].lower() for row in splitting.held_out(base, options)}
+        trained = [base.questions[row].lower() for row in splitting.trained(base, options)]
+        assert sorted(trained) == sorted(each for each in map(str.lower, base.questions) if each not in asked)

@@ -171,3 +171,10 @@ def test_bm25_is_the_formula():
     assert scores[0].tolist() == pytest.approx([expected[row] for row in order], rel=1e-5)
     assert rows[1].tolist() == [0, 1, 2]
     assert scores[1].tolist() == [0, 0, 0]
+
+
+def test_bm25_of_questions_without_a_word():
+    """Nothing but marks: all are as near."""
+    pytest.importorskip("bm25s")
+    scores, rows = Bm25(["???", "!!"]).search(["?", "why"], 2)
+    assert (scores.tolist(), rows.tolist()) == ([[0, 0]] * 2, [[0, 1]] * 2)

@@ -29,9 +29,13 @@ def test_a_class_is_an_answer_and_what_is_out_of_scope_has_none(folder):
     assert sources.asked(options(path, "clinc150"), "dev").answer_ids == ("price",)
 
 
-def test_a_cluster_of_equal_pairs_is_an_answer(folder):
-    base = sources.base(options(folder({"train.txt": PAIRS}), "afqmc"))
+@pytest.mark.parametrize("name", ["afqmc", "lcqmc", "bq"])
+def test_a_cluster_of_equal_pairs_is_an_answer(folder, name):
+    base = sources.base(options(folder({"train.txt": PAIRS}), name))
     assert dict(zip(base.questions, base.answer_ids, strict=True)) == {"a": "a", "b": "a", "c": "c", "d": "d", "e": "a"}
+
+
+def test_a_cluster_of_pairs_of_a_high_grade_is_an_answer(folder):
     path = folder({"train.tsv": GRADED})
     clusters = {
         least: sources.base(options(path, "sts-b", equal_label=least)).groups.tolist() for least in ("5", "4.5")
@@ -45,6 +49,12 @@ def test_a_cluster_of_equal_pairs_is_an_answer(folder):
         ({"train.txt": PAIRS}, "afqmc", {"equal_label": "2"}, "`equal_label` is '2', expected one of 0, 1"),
         ({"train.txt": "a\tb\t0\n"}, "afqmc", {}, "train.txt: no pair has the label '1' (`equal_label`)"),
         ({"train.tsv": GRADED}, "sts-b", {}, "`equal_label` is '', but the labels of task sts-b are numbers"),
+        (
+            {"data_full.json": json.dumps({**CLINC, "train": [], "oos_train": [["who", "oos"]]})},
+            "clinc150-oos",
+            {},
+            "data_full.json: no text of another class than oos",
+        ),
         ({"train.tsv": "text\tlabel\na\tx|y\nb\ty\n"}, "table", {}, "`task_name` is table, which has no answers"),
     ],
 )

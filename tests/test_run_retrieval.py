@@ -247,6 +247,69 @@ def test_a_second_model_that_is_none_is_refused_before_it_is_stored(copied):
     assert commands.listing(copied.output / "index") == before
 
 
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("weights_sha256", "0"),
+        ("config", {}),
+        ("vocab_sha256", "0"),
+        ("do_lower_case", False),
+        ("pooling", "max"),
+        ("layer", 1),
+        ("max_seq_length", 8),
+        ("precision", "float16"),
+    ],
+)
+def test_every_part_of_the_fingerprint_counts(copied, part, other):
+    """An index made with another one is refused to whoever loads the folder, or reads it otherwise than it says."""
+    content = index.require_content(str(copied.output))
+    assert set(content["fingerprint"]) == {
+        "weights_sha256", "config", "vocab_sha256", "do_lower_case", "pooling", "layer", "max_seq_length", "precision"
+    }  # fmt: skip
+    content["fingerprint"][part] = other
+    (copied.output / "index" / "index.json").write_text(json.dumps(content))
+    asked = {"max_seq_length": LENGTH} if part == "max_seq_length" else {}
+    if part in ("pooling", "layer"):  # which a loader takes from the index: the command asks for its own
+        error = copied("--do_eval").error
+    else:
+        with pytest.raises(InputError) as refused:
+            bert.load(str(copied.output), **asked)
+        error = str(refused.value)
+    assert f"{index.path_of(str(copied.output))}: the index was made with {part} {other}, this search has " in error
+
+
+def test_a_reader_with_another_casing_is_refused(run):
+    with pytest.raises(InputError, match="the index was made with do_lower_case True, this search has False"):
+        bert.load(str(run.output), do_lower_case=False)
+
+
+def test_a_kill_while_the_index_is_written_leaves_the_former_one(copied, monkeypatch):
+    expected = bert.load(str(copied.output)).predict("the company trade")
+
+    def killed(path: str, content: object) -> None:
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bert.retrieval.index.files.write_json", killed)  # comes last
+        (copied.folder / "faq.tsv").write_text(table(20, seed=3))
+        assert copied("--do_index").status == 137
+    assert bert.load(str(copied.output)).predict("the company trade") == expected
+    copied.done("--do_index")
+    assert len(index.read(str(copied.output)).base) == 20
+    assert len(list((copied.output / "index").iterdir())) == 3
+
+
+def test_a_model_that_gives_no_numbers_makes_no_index(copied):
+    prefix = checkpoint.CheckpointFolder(str(copied.output / "best")).latest()
+    values = checkpoint.read_values(prefix, checkpoint.read_shapes(prefix))
+    values["bert/embeddings/LayerNorm/gamma"][:] = np.nan
+    checkpoint.write_variables(prefix, values)
+    before = commands.listing(copied.output / "index")
+    told = f"the model in {copied.output} gives vectors that are not finite: its training went astray"
+    assert copied("--do_index").error == told
+    assert commands.listing(copied.output / "index") == before
+
+
 def test_an_index_of_other_weights_is_refused(copied):
     """By a single number, and a pooler does not count, since nothing reads it."""
     prefix = checkpoint.CheckpointFolder(str(copied.output / "best")).latest()
@@ -381,6 +444,8 @@ def test_what_is_not_there_cannot_be_removed(copied):
     (copied.folder / "less.tsv").write_text("question\nnew bell\n")
     less = copied.folder / "less.tsv"
     assert copied(remove_file=less).error == f"{less}:2: the question 'new bell' is not in the index"
+    less.write_text("question\n")
+    assert copied(remove_file=less).error == f"{less}: no question"
     hint = "; where an id has a comma, name its questions in --remove_file"
     assert copied(remove_ids="pay,x").error == f"--remove_ids: the answer 'x' is not in the index{hint}"
     error = copied(remove_ids=",".join(TOPICS)).error
@@ -443,6 +508,9 @@ def test_a_model_of_pairs_orders_the_nearest_anew(copied, tmp_path_factory):
     assert bert.load(str(copied.output), rerank_model="").options.threshold == -np.inf
     error = copied("--do_eval", rerank_label="3", **flags).error
     assert error == "--rerank_label is '3', expected one of none: a number"
+    before = commands.listing(copied.output / "index")
+    assert copied(remove_ids="no", rerank_label="3").error == error  # of the model that is stored
+    assert commands.listing(copied.output / "index") == before
     error = copied("--do_eval", rerank_model=copied.output).error
     assert error == f"--rerank_model={copied.output} holds a model for retrieval, expected one class or number a row"
 
@@ -524,6 +592,51 @@ def test_a_second_model_that_is_none_is_refused_before_the_training(run, tmp_pat
     error = run("--do_train", "--do_index", "--do_eval", **flags).error
     assert error == f"--rerank_model={run.output} holds a model for retrieval, expected one class or number a row"
     assert commands.listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("dev_file", "text\tanswer_id\nafter\tpaid\n", ": the answer 'paid' is not in the knowledge base; for a "),
+        ("dev_file", "text\tid\nafter\tpay\n", ":1: no column 'answer_id', the header has: text, id"),
+        ("dev_file", "text\tanswer_id\n", ": no question"),
+        ("predict_file", "text\tanswer_id\nafter\tpaid\n", ": the answer 'paid' is not in the knowledge base; for a "),
+        ("predict_file", "texts\nafter\n", ":1: no column 'question', the header has: texts"),
+        ("rerank_model", None, " is no folder"),
+        ("intent_model", None, " is no folder"),
+        ("hard_negatives_from", None, " is no folder"),
+    ],
+)
+def test_what_is_asked_is_read_before_the_training(run, tmp_path, name, text, message):
+    """And not first when there is an index to ask."""
+    path = tmp_path / "asked.tsv"
+    if text is not None:
+        path.write_text(text)
+    flags = {"predict_file": run.folder / "ask.tsv", "hard_negatives": 1, "output_dir": tmp_path / "output", name: path}
+    error = run("--do_train", "--do_index", "--do_eval", "--do_predict", **flags).error
+    assert error.startswith(f"--{name}: {path}{message}" if text is None else f"{path}{message}")
+    assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize(
+    ("header", "labels", "message"),
+    [
+        ("text\tlabel", ("0.5", "1"), "says a number, expected a class"),
+        ("text\ttext_b\tlabel", ("no", "yes"), "was trained on pairs, expected single texts"),
+    ],
+)
+def test_a_model_for_intents_says_a_class_of_a_text(run, tmp_path, header, labels, message):
+    cells = ["the company"] * (header.count("\t"))
+    lines = ["\t".join([*cells, label]) for label in labels * 4]
+    (tmp_path / "train.tsv").write_text("\n".join([header, *lines]) + "\n")
+    model = {**run.model, "output_dir": tmp_path / "other", "train_batch_size": 8, "num_train_epochs": 1}
+    outcome = commands.run("run_classifier", "--do_train", task_name="table", data_dir=tmp_path, **model)
+    assert outcome.status == 0, outcome.stderr
+    error = run("--do_train", "--do_index", output_dir=tmp_path / "output", intent_model=tmp_path / "other").error
+    assert error == f"--intent_model={tmp_path / 'other'} {message}"
+    with pytest.raises(InputError) as refused:
+        bert.load(str(run.output), intent_model=str(tmp_path / "other"))
+    assert str(refused.value) == f"`intent_model`={tmp_path / 'other'} {message}"
 
 
 def test_a_baseline_stands_under_the_same_head(run, tmp_path):

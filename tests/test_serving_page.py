@@ -7,6 +7,7 @@ import urllib.parse
 
 import pytest
 
+from bert.retrieval import index
 from bert.serving import page
 from tests import serving, trained
 from tests.test_squad_records import golden_tokenizer
@@ -32,6 +33,8 @@ def server(tmp_path_factory, golden):
         ),
         "faq": trained.retrieval(tmp_path_factory.mktemp("faq")),
     }
+    stored = index.require_content(str(models["faq"]))["threshold"]
+    index.write_threshold(str(models["faq"]), {**stored, "threshold": 0.9999})  # what is not the same is not known
     with serving.running(models, intent_model=models["classes"]) as server:
         yield server
 
@@ -101,7 +104,8 @@ def test_a_question_gets_answers_an_intent_or_that_none_is_known(server):
     assert first["score"] == pytest.approx(1, abs=1e-5)
     assert found["known"] is True
     (other,) = server.predict("faq", "bell bell bell")
-    assert other["answers"][0]["score"] < 1
+    assert other["answers"][0]["score"] < 0.9999
+    assert other["known"] is False
     told = server.ask("/v1/models/faq:predict", {"instances": [["a", "b"]]})
     assert told.error == 'instances[0]: found ["a", "b"], expected a question, or {"text": ...}'
 
@@ -114,6 +118,9 @@ def test_answers_are_told_with_their_scores(server, tmp_path):
     assert "Intent: " in text_of(html)
     for each in found["answers"]:
         assert f"{each['score']:.3f}" in text_of(html)
+    unknown = "<h2>I don't know</h2>"
+    assert unknown not in html
+    assert unknown in shown(server, tmp_path, model="faq", text="bell bell bell")
 
 
 @needs_browser

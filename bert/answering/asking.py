@@ -55,13 +55,22 @@ class Asked:
 
 
 def check_files(settings: RetrievalSettings) -> None:
-    """Raises InputError for a file that cannot be read, before any work."""
+    """Raises InputError for a file that cannot be read, and for questions that are none of its answers, before any
+    work."""
     for name in ("knowledge_file", "dev_file", "predict_file", "add_file", "remove_file"):
         path = getattr(settings, name)
         if path:
             files.check_readable(path, f"`{name}`")
     needed = [split for split in settings.splits if split != "dev" or not settings.dev_fraction]
     sources.check(settings, {"train", *needed} if settings.reads_knowledge else needed)
+    asked = [split for split in needed if split != "train"]
+    if asked and (settings.retriever == "bm25" or (settings.do_index and not settings.changes_index)):
+        base = sources.base(settings)  # the one that will be asked
+        for split in asked:
+            sources.asked_of(base, settings, split)
+    else:
+        for split in asked:
+            sources.asked(settings, split)
 
 
 def ask_index(settings: RetrievalSettings) -> dict[Measure, float]:
@@ -117,13 +126,13 @@ def ask_bm25(settings: RetrievalSettings) -> None:
 
 def evaluate(settings: RetrievalSettings, asked: Asked) -> judging.Report:
     """Judges what the questions of the evaluation find, chooses the threshold, and writes eval_results.txt,
-    eval_report.json and eval_ranks.tsv; there is no threshold where no question could be judged."""
+    eval_report.json and eval_ranks.tsv; there is no threshold where no question could be judged, or none found any."""
     base = asked.search.base
     queries = _asked(settings, base)
     logger.info("***** Running evaluation *****")
     logger.info("  Num queries = %d", len(queries))
     report = judging.judge(base, queries, _told(asked.without_copies(queries.texts), len(queries)))
-    if report.every:
+    if any(len(each.ranking.scores) for each in report.every):
         chosen_by = settings.threshold_by, settings.min_precision
         report = dataclasses.replace(report, calibration=calibration.calibrate(*_scored(queries, report), *chosen_by))
     _write(settings, base, queries, report, "eval")
@@ -143,6 +152,8 @@ def predict(settings: RetrievalSettings, asked: Asked, threshold: float, top_k: 
     else:
         found += (_cut(each, top_k) for each in _told(asked.nearest(queries.texts, top_k), len(queries)))
     path = os.path.join(settings.output_dir, "predictions.tsv")
+    if not math.isfinite(threshold):
+        logger.info("There is no threshold for these scores: every question is taken for known. `do_eval` chooses one.")
     known = [each.is_known(threshold) for each in found]
     judging.write_answers(path, base, queries, zip(known, found, strict=True))
     logger.info("%d of %d questions are answered.", sum(known), len(known))

@@ -63,6 +63,7 @@ def hard_negatives_encoder(settings: RetrievalSettings) -> Encode | None:
     folder = settings.hard_negatives_from
     if not settings.hard_negatives or folder == "bm25":
         return None
+    stored_model.read(folder, flag="hard_negatives_from")  # whether there is a model
     return _vectors(prediction.load(folder, vectors=True, pooling=settings.pooling))
 
 
@@ -93,8 +94,10 @@ def _encoder(settings: RetrievalSettings) -> Encode:
 
 
 def _vectors(predictor: prediction.Predictor) -> Encode:
-    """A model as a function that tells how far it is; vectors of length 1."""
+    """A model as a function that tells how far it is; vectors of length 1. It raises InputError where these are none,
+    as those of a training that went astray."""
     assert isinstance(predictor, VectorPredictor)
+    folder = predictor.stored.folder
 
     def encode(texts: Sequence[str]) -> np.ndarray:
         progress = Progress("Encoding", len(texts), unit="questions")
@@ -102,6 +105,8 @@ def _vectors(predictor: prediction.Predictor) -> Encode:
         for begin in range(0, len(texts), _AT_ONCE):
             part = texts[begin : begin + _AT_ONCE]
             parts.append(unit(predictor.encode(part)))
+            if not np.isfinite(parts[-1]).all():
+                raise InputError(f"the model in {folder} gives vectors that are not finite: its training went astray")
             progress.advance(len(part))
         progress.close()
         return np.concatenate(parts)
@@ -121,12 +126,16 @@ def _rows_of_ids(base: KnowledgeBase, ids: str | None) -> np.ndarray:
 
 def _rows_of_file(base: KnowledgeBase, settings: RetrievalSettings) -> np.ndarray:
     """The questions that a file has, whatever their answers."""
-    found = [knowledge.NO_ROWS]
-    for row in table.rows_of(settings.remove_file, settings.header) if settings.remove_file else ():
+    if not settings.remove_file:
+        return knowledge.NO_ROWS
+    found = []
+    for row in table.rows_of(settings.remove_file, settings.header):
         text = table.text_of(row, settings.question_column, "question_column")
         found.append(base.copies(text))
         if not len(found[-1]):
             raise InputError(f"{row.where}: the question '{text}' is not in the index")
+    if not found:
+        raise InputError(f"{settings.remove_file}: no question")
     return np.unique(np.concatenate(found))
 
 

@@ -24,6 +24,8 @@ def run(settings: RetrievalSettings) -> None:
     asking.check_files(settings)
     if settings.rerank_model:
         reranking.check(settings.rerank_model, settings.rerank_label or "")
+    if settings.intent_model:
+        reranking.check_intents(settings.intent_model)
     if settings.retriever == "bm25":
         asking.ask_bm25(settings)
     elif settings.num_trials == 1:

@@ -76,7 +76,7 @@ def _tell_intents(predictors: dict[str, Any], folder: str) -> None:
     found = [predictor for predictor in predictors.values() if isinstance(predictor, RetrievalPredictor)]
     if not found:
         raise InputError(f"--intent_model={folder}, but none of --model_dir is a model for retrieval")
-    intents = reranking.classifier(folder, "intent_model")
+    intents = reranking.intent_classifier(folder)
     for predictor in found:
         predictor.intents = intents
 

@@ -55,7 +55,7 @@ class Retrieval(FineTuning[judging.Report]):
         self.options = options
         self.base, self.queries, asked = read(options, "dev" in settings.splits)
         self._asked = asked
-        trained = np.setdiff1d(np.arange(len(self.base)), splitting.held_out(self.base, options))
+        trained = splitting.trained(self.base, options)
         if options.single_questions == "leave_out":
             sizes = np.bincount(self.base.groups[trained], minlength=len(self.base.names))
             trained = trained[sizes[self.base.groups[trained]] > 1]

@@ -81,7 +81,7 @@ def run(options: ClassificationOptions, settings: FineTuningFlags, folders: Sequ
 
 def open_member(folder: str, options: ClassificationOptions, settings: FineTuningFlags) -> Member:
     """Reads a model, and the task's examples as that model does. Raises InputError as `run` says."""
-    stored = stored_model.read(folder)
+    stored = stored_model.read(folder, flag="ensemble")
     if stored.kind != stored_model.CLASSIFICATION:
         raise InputError(f"`ensemble`: {folder} holds a model for {stored.kind}, expected one for classification")
     _check_run(stored, options, settings.do_eval)
@@ -109,7 +109,7 @@ def _check_labels(first: Member, other: Member) -> None:
     if named[0] != named[1]:
         told = [member.task.label_kind.described(member.task.labels_in_order) for member in (first, other)]
         raise InputError(
-            f"`ensemble`: the labels of {other.stored.folder} are {told[1]}, those of {first.stored.folder} {told[0]}; "
+            f"`ensemble`: {other.stored.folder} has labels {told[1]}, {first.stored.folder} has labels {told[0]}; "
             "expected the same in the same order"
         )
 

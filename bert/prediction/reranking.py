@@ -1,4 +1,5 @@
-"""How equal two questions are, by a model of pairs."""
+"""Models beside that of the vectors: how equal two questions are, by one of pairs; what a question is about, by one of
+single texts."""
 
 from collections.abc import Sequence
 
@@ -58,8 +59,23 @@ def classifier(folder: str, flag: str) -> ClassificationPredictor:
     return ClassificationPredictor(_stored(folder, flag), None, {})
 
 
+def intent_classifier(folder: str) -> ClassificationPredictor:
+    """The model of a folder that says the class of a text. Raises InputError for another kind."""
+    check_intents(folder)
+    return classifier(folder, "intent_model")
+
+
+def check_intents(folder: str) -> None:
+    """Raises InputError as `intent_classifier` does, as far as that can be told without the weights."""
+    stored = _stored(folder, "intent_model")
+    if not stored.label_kind.has_classes:
+        raise InputError(f"`intent_model`={folder} says a number, expected a class")
+    if stored.labels is not None and stored.labels.get("pairs", False):
+        raise InputError(f"`intent_model`={folder} was trained on pairs, expected single texts")
+
+
 def _stored(folder: str, flag: str) -> StoredModel:
-    stored = stored_model.read(folder)
+    stored = stored_model.read(folder, flag=flag)
     if stored.kind != stored_model.CLASSIFICATION or stored.label_kind.name == "multilabel":
         raise InputError(f"`{flag}`={folder} holds a model for {stored.kind}, expected one class or number a row")
     return stored

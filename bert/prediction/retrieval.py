@@ -19,7 +19,7 @@ from bert.prediction import rows as row_reading
 from bert.prediction.base import Prediction, Predictor, checked_length
 from bert.prediction.classification import ClassPrediction
 from bert.prediction.options import settle
-from bert.prediction.reranking import Reranker, classifier
+from bert.prediction.reranking import Reranker, intent_classifier
 from bert.prediction.vectors import check_layer, pooled_vectors
 from bert.retrieval import index
 from bert.retrieval.ranking import Ranking, Search
@@ -86,7 +86,7 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
         found = index.read(stored.folder)
         rerank = Reranker(self.options.rerank_model, self.options.rerank_label) if self.options.rerank_model else None
         self.search = Search(found.base, found.retriever(), rerank, self.options.rerank_candidates)
-        self.intents = classifier(self.options.intent_model, "intent_model") if self.options.intent_model else None
+        self.intents = intent_classifier(self.options.intent_model) if self.options.intent_model else None
 
     def check_options(self) -> None:
         check_positive(self.options, "top_k", "rerank_candidates")
@@ -160,10 +160,10 @@ def answering(stored: StoredModel, given: Mapping[str, Any]) -> AnsweringOptions
     """The same with what is given in place of what is stored. Raises InputError for a second model, or one for intents,
     that is given and can be none."""
     options = settle(AnsweringOptions, stored_answering(stored), given)
-    if given.get("rerank_model"):
+    if options.rerank_model and ("rerank_model" in given or "rerank_label" in given):
         Reranker(options.rerank_model, options.rerank_label)
     if given.get("intent_model"):
-        classifier(options.intent_model, "intent_model")
+        intent_classifier(options.intent_model)
     return options
 
 

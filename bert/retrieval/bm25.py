@@ -32,7 +32,10 @@ class Bm25:
 
         self.depth = len(questions)
         self._index = bm25s.BM25()
-        self._index.index([words(question) for question in questions], show_progress=False)
+        parts = [words(question) for question in questions]
+        self._has_words = any(parts)  # bm25s makes no index of nothing but marks
+        if self._has_words:
+            self._index.index(parts, show_progress=False)
 
     def search(self, queries: Sequence[str], count: int) -> tuple[np.ndarray, np.ndarray]:
         parts = [top(self._scores(query)[np.newaxis], count) for query in queries]
@@ -41,5 +44,5 @@ class Bm25:
 
     def _scores(self, query: str) -> np.ndarray:
         """float32 [Q]; 0 where no word is shared."""
-        known = words(query)
+        known = words(query) if self._has_words else []
         return self._index.get_scores(known) if known else np.zeros(self.depth, np.float32)

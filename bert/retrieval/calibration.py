@@ -60,15 +60,16 @@ def curve(scores: np.ndarray, is_right: np.ndarray, has_answer: np.ndarray) -> t
     """A point for every number of answered questions that a threshold can give, the highest threshold first.
 
     Args:
-      scores: of the best answer of each question, float32 [E].
+      scores: of the best answer of each question, float32 [E]; -inf where it found none, which no threshold answers.
       is_right: whether that is the right one, bool [E].
       has_answer: whether there is a right one, bool [E].
     """
     order = np.argsort(-scores, kind="stable")
     own, right = scores[order].astype(np.float64), np.cumsum(is_right[order])
-    last = np.flatnonzero(np.append(own[1:] < own[:-1], True))  # of those with the same score
+    last = np.flatnonzero(np.append(own[1:] < own[:-1], True) & np.isfinite(own))  # of those with the same score
+    lower = np.append(own[1:], -np.inf)[last]
     # Half way to the next lower score: what is computed in another batch may differ in its last digits.
-    thresholds = [(own[place] + own[place + 1]) / 2 if place + 1 < len(own) else own[place] for place in last]
+    thresholds = np.where(np.isfinite(lower), (own[last] + lower) / 2, own[last])
     total = max(1, int(has_answer.sum()))
     return tuple(
         Point(float(threshold), (place + 1) / len(own), right[place] / (place + 1), right[place] / total)
@@ -89,8 +90,9 @@ def calibrate(
 ) -> Calibration:
     """Chooses the threshold: the one that answers most with `min_precision`, or the one of the highest F1.
 
-    `by` is min_precision, f1, or auto: f1 where questions without an answer are among these. Of equal ones it is the
-    highest. Where no threshold is precise enough it is the most precise one, and a warning tells.
+    `by` is min_precision, f1, or auto: f1 where questions without an answer are among these. One score at least is
+    finite. Of equal thresholds it is the highest. Where none is precise enough it is the most precise one, and a
+    warning tells.
     """
     points = curve(scores, is_right, has_answer)
     if by == F1 or (by == "auto" and not has_answer.all()):

@@ -98,6 +98,8 @@ def judge(base: KnowledgeBase, queries: Queries, rankings: Iterable[Ranking]) ->
         judged.append(Judged(number, rank, found / min(_LAST, len(others)), _first(ranking)))
     if alone:
         logger.info("  %d queries are not judged: their answers have no question but copies of them.", alone)
+    if not judged:
+        logger.warning("No query could be judged: that every measure is 0 says nothing of the model.")
     return Report(_measures(judged), judged, outside)
 
 

@@ -62,6 +62,12 @@ class KnowledgeBase:
         """The questions that say the same but for case, width and space, int64."""
         return np.array(self._by_text.get(normalised(text), NO_ROWS), np.int64)
 
+    @property
+    def ambiguous(self) -> list[str]:
+        """The questions that stand there with several answers, each once."""
+        found = (rows for rows in self._by_text.values() if len(rows) > 1)
+        return [self.questions[rows[0]] for rows in found if len({self.answer_ids[row] for row in rows}) > 1]
+
     def others(self, text: str, answer_id: str) -> np.ndarray:
         """The questions of an answer that are no copies of a text, int64."""
         own = np.flatnonzero(self.groups == self.numbers[answer_id]) if answer_id in self.numbers else NO_ROWS
@@ -112,7 +118,7 @@ def read(path: str, options: KnowledgeOptions) -> KnowledgeBase:
         questions.append(_filled(row, options.question_column, "question_column"))
         answer_ids.append(_filled(row, options.answer_id_column, "answer_id_column"))
         column = options.answer_column or ("answer" if "answer" in row.header else None)
-        text = table.text_of(row, column, "answer_column") if column else ""
+        text = _answer(row, column) if column else ""
         if text and answers.setdefault(answer_ids[-1], text) != text:
             known = shortened(answers[answer_ids[-1]])
             raise InputError(f"{row.where}: the answer '{answer_ids[-1]}' is {shortened(text)}, before it was {known}")
@@ -154,17 +160,21 @@ def of_pairs(pairs: Sequence[tuple[str, str]], are_equal: Sequence[bool]) -> Kno
 
 def read_queries(path: str, options: KnowledgeOptions, needs_answers: bool) -> Queries:
     """Reads questions that are asked; an empty id means that no answer is right. Raises InputError with file and line
-    for a question that is empty, and where there are no ids and it `needs_answers`."""
+    for a question that is empty, where there are no ids and it `needs_answers`, and where JSON has them of some."""
     texts, answer_ids = [], []
     for row in table.rows_of(path, options.header):
         default = "text" if "text" in row.header else options.question_column
         texts.append(_filled(row, options.text_column or default, "text_column"))
-        has_answers = options.answer_id_column in row.header or not row.header
-        if needs_answers or has_answers:
+        if needs_answers or _has_answer_id(row, options.answer_id_column):
             answer_ids.append(_name(row, options.answer_id_column, "answer_id_column"))
     if not texts:
         raise InputError(f"{path}: no question")
-    return Queries(tuple(texts), tuple(answer_ids) if len(answer_ids) == len(texts) else None)
+    if answer_ids and len(answer_ids) < len(texts):
+        raise InputError(
+            f"{path}: {len(answer_ids)} of {len(texts)} questions have '{options.answer_id_column}', expected all or "
+            "none; null means that no answer is right"
+        )
+    return Queries(tuple(texts), tuple(answer_ids) if answer_ids else None)
 
 
 def check_known(queries: Queries, base: KnowledgeBase, path: str) -> None:
@@ -175,6 +185,13 @@ def check_known(queries: Queries, base: KnowledgeBase, path: str) -> None:
             f"{path}: the answer '{unknown}' is not in the knowledge base; for a question that has no answer there, "
             "leave the id empty"
         )
+
+
+def _has_answer_id(row: Row, column: str) -> bool:
+    """Whether a row says which answer is right; without a header, whether it has a column of that number."""
+    if row.header:
+        return column in row.header
+    return len(row.columns) >= (int(column) if column.isdecimal() else 2)
 
 
 def _not_empty(path: str, base: KnowledgeBase) -> KnowledgeBase:
@@ -190,6 +207,11 @@ def _filled(row: Row, column: str, flag: str) -> str:
     return text
 
 
+def _answer(row: Row, column: str) -> str:
+    """The text of an answer; JSON may have null where there is none."""
+    return "" if table.cell(row, column, "answer_column") is None else table.text_of(row, column, "answer_column")
+
+
 def _name(row: Row, column: str, flag: str) -> str:
     """A cell as a text without the space around it; JSON may have a whole number, or null for an empty one."""
     value = table.cell(row, column, flag)
@@ -203,3 +225,5 @@ def described(base: KnowledgeBase) -> Iterator[str]:
     sizes = np.bincount(base.groups)
     single = int((sizes == 1).sum())
     yield f"  {len(base)} questions of {len(base.names)} answers, {single} of which have a single question"
+    if ambiguous := base.ambiguous:
+        yield f"  {len(ambiguous)} questions have several answers, the first of them {shortened(ambiguous[0])}"

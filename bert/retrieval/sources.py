@@ -28,6 +28,8 @@ def base(options: KnowledgeOptions) -> KnowledgeBase:
     if task.label_kind is not label_kinds.CLASS:
         raise InputError(f"`task_name` is {task.name}, which has no answers, expected one class a text, or pairs")
     kept = [example for example in examples if example.label != task.outside]
+    if not kept:
+        raise InputError(f"{task.path(path, 'train')}: no text of another class than {task.outside}")
     return KnowledgeBase(tuple(each.text_a for each in kept), tuple(str(each.label) for each in kept))
 
 
@@ -77,15 +79,11 @@ def place(options: KnowledgeOptions, split: str) -> str:
 
 
 def check(options: KnowledgeOptions, splits: Collection[str]) -> None:
-    """Raises InputError for a task that is not known, or has no questions for one of these splits."""
+    """Raises InputError for a task that is not known, or has no file for one of these splits."""
     if not options.task_name:
         return
     task, folder = _task(options)
-    needed = [split for split in splits if not file_of(options, split)]
-    task.check(folder, needed)
-    for split in needed:
-        if split != "train":
-            asked(options, split)
+    task.check(folder, [split for split in splits if not file_of(options, split)])
 
 
 def _task(options: KnowledgeOptions) -> tuple[Task, str]:

@@ -34,6 +34,13 @@ def held_out(base: KnowledgeBase, options: KnowledgeOptions) -> np.ndarray:
     return found
 
 
+def trained(base: KnowledgeBase, options: KnowledgeOptions) -> np.ndarray:
+    """The questions that are trained on, int64, ascending: neither those held out nor their copies. Raises InputError
+    as `held_out` does."""
+    copies = [base.copies(base.questions[row]) for row in held_out(base, options)]
+    return np.setdiff1d(np.arange(len(base)), np.concatenate([NO_ROWS, *copies]))
+
+
 def asked(base: KnowledgeBase, rows: np.ndarray) -> Queries:
     """Questions of the knowledge base as such that are asked."""
     part = base.take(rows)

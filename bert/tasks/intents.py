@@ -65,7 +65,8 @@ class CLINC150(Intents):
 
     name = "clinc150"
     columns = ("text", "intent")
-    file_names: ClassVar = dict.fromkeys(SPLITS, ("data_full.json", "data_imbalanced.json", "data_small.json"))
+    forms: ClassVar = tuple(f"data_{form}.json" for form in ("full", "imbalanced", "small", "oos_plus"))
+    file_names: ClassVar = dict.fromkeys(SPLITS, forms)
     parts: ClassVar[Mapping[str, tuple[str, ...]]] = {"train": ("train",), "dev": ("val",), "test": ("test",)}
 
     def rows(self, data_dir: str, split: str) -> Iterator[Row]:
