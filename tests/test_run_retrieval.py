@@ -440,6 +440,20 @@ def test_questions_are_added_and_removed_as_if_the_index_were_made_anew(copied, 
     assert predictor.predict("of the old trade").answers[0].answer_id == "trade"
 
 
+def test_what_is_there_is_not_added_again(copied):
+    before = index.read(str(copied.output)).base
+    more = copied.folder / "more.tsv"
+    more.write_text("question\tanswer_id\n" + f"{before.questions[0]}\t{before.answer_ids[0]}\n" + "in\tno\n")
+    for told in (
+        f"1 questions of {more} are in the index already.",
+        f"2 questions of {more} are in the index already.",
+    ):
+        assert told in copied.done(add_file=more).stderr
+        found = index.read(str(copied.output))
+        assert found.base.questions == (*before.questions, "in")
+        assert len(found.vectors) == len(before) + 1
+
+
 def test_what_is_not_there_cannot_be_removed(copied):
     (copied.folder / "less.tsv").write_text("question\nnew bell\n")
     less = copied.folder / "less.tsv"

@@ -39,7 +39,8 @@ def check(settings: RetrievalSettings) -> None:
 def change(settings: RetrievalSettings) -> None:
     """Removes questions from the index and adds others; only these are encoded. The threshold stays.
 
-    Raises InputError where the index was made with another model, or one to be removed is not there.
+    What is there with the same answer is not added again. Raises InputError where the index was made with another
+    model, or one to be removed is not there.
     """
     found, folder = index.read(settings.output_dir), settings.output_dir
     index.check_fingerprint(folder, found.fingerprint, _fingerprint(settings))
@@ -51,7 +52,10 @@ def change(settings: RetrievalSettings) -> None:
     if settings.add_file:
         added = knowledge.read(settings.add_file, settings)
         found.base.with_added(added, settings.add_file)  # whether they fit, before they are encoded
-        found = found.with_added(added, _encoder(settings)(added.questions), settings.add_file)
+        if known := len(added) - len(added := found.base.unknown(added)):
+            logger.info("%d questions of %s are in the index already.", known, settings.add_file)
+        if len(added):
+            found = found.with_added(added, _encoder(settings)(added.questions), settings.add_file)
         logger.info("Added %d questions.", len(added))
     if found.threshold:
         logger.info("The threshold stays the one of the questions before; `do_eval` chooses it anew.")

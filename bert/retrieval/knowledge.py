@@ -79,6 +79,12 @@ class KnowledgeBase:
         answers = {name: self.answers[name] for name in dict.fromkeys(answer_ids) if name in self.answers}
         return KnowledgeBase(tuple(self.questions[row] for row in kept), answer_ids, answers)
 
+    def unknown(self, other: "KnowledgeBase") -> "KnowledgeBase":
+        """The questions of another that do not stand here with the same answer."""
+        known = set(zip(self.questions, self.answer_ids, strict=True))
+        pairs = zip(other.questions, other.answer_ids, strict=True)
+        return other.take([row for row, pair in enumerate(pairs) if pair not in known])
+
     def with_added(self, other: "KnowledgeBase", source: str) -> "KnowledgeBase":
         """With the questions of another behind its own. Raises InputError where an answer has another text there."""
         for name, text in other.answers.items():
