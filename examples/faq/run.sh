@@ -14,9 +14,10 @@ SEED=${FAQ_SEED:-12345}
 
 . examples/chinese/step.sh
 
-# A small model of ours learns at rates that would ruin a large one; a Google download wants 2e-5 to 1e-4.
+# A small model of ours learns at rates that would ruin a large one; a Google download wants 2e-5 to 1e-4. Adam corrects its
+# bias for a pre-trained one, or its first steps would be longer than these rates bear.
 if [ -n "$MODEL" ]; then
-  START=(--init_checkpoint="$MODEL/bert_model.ckpt")
+  START=(--init_checkpoint="$MODEL/bert_model.ckpt" --adam_bias_correction=true)
   RATE=${FAQ_LEARNING_RATE:-5e-4} INTENT_RATE=${FAQ_INTENT_LEARNING_RATE:-1e-3}
   EPOCHS=${FAQ_EPOCHS:-20} INTENT_EPOCHS=${FAQ_INTENT_EPOCHS:-30}
 else
@@ -57,7 +58,6 @@ step "$OUTPUT/faq/test_report.json" python -m bert run_retrieval \
   --train_batch_size=64 \
   --learning_rate="$RATE" \
   --num_train_epochs="$EPOCHS" \
-  --adam_bias_correction=true \
   --seed="$SEED" \
   --output_dir="$OUTPUT/faq"
 
@@ -77,7 +77,6 @@ step "$OUTPUT/intents/predictions.tsv" python -m bert run_classifier \
   --class_weights=balanced \
   --best_metric=macro_f1 \
   --eval_every_steps=250 \
-  --adam_bias_correction=true \
   --seed="$SEED" \
   --output_dir="$OUTPUT/intents"
 
