@@ -161,7 +161,7 @@ def test_a_run_from_tables_to_measures(tmp_path, banking77, model, monkeypatch, 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"tasks": "x"}, "--tasks has 'x', expected some of afqmc,banking77,"),
+        ({"tasks": "x"}, "--tasks has 'x', expected some of afqmc,mrpc,banking77,"),
         ({"rows": "x"}, "--rows has 'x', expected some of words,average,"),
         ({"seeds": "1,a"}, "--seeds has 'a', expected numbers"),
         ({"trials": 0}, "--trials is 0, expected at least 1"),
