@@ -20,8 +20,9 @@ class Reranker:
     """
 
     def __init__(self, folder: str, label: str) -> None:
-        self._predictor = classifier(folder, "rerank_model")
-        self._values = _values(self._predictor.stored, folder, label)
+        stored = _stored(folder, "rerank_model")
+        self._predictor = ClassificationPredictor(stored, None, {})
+        self._values = _values(stored, folder, label)
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
         """float32 [pairs]."""
@@ -54,24 +55,20 @@ def _values(stored: StoredModel, folder: str, label: str) -> dict[str, float]:
     return values
 
 
-def classifier(folder: str, flag: str) -> ClassificationPredictor:
-    """The model of a folder that says a class or a number. Raises InputError, naming the flag, for another kind."""
-    return ClassificationPredictor(_stored(folder, flag), None, {})
-
-
 def intent_classifier(folder: str) -> ClassificationPredictor:
     """The model of a folder that says the class of a text. Raises InputError for another kind."""
-    check_intents(folder)
-    return classifier(folder, "intent_model")
+    return ClassificationPredictor(check_intents(folder), None, {})
 
 
-def check_intents(folder: str) -> None:
-    """Raises InputError as `intent_classifier` does, as far as that can be told without the weights."""
+def check_intents(folder: str) -> StoredModel:
+    """What lies in the folder. Raises InputError as `intent_classifier` does, as far as that can be told without the
+    weights."""
     stored = _stored(folder, "intent_model")
     if not stored.label_kind.has_classes:
         raise InputError(f"`intent_model`={folder} says a number, expected a class")
     if stored.labels is not None and stored.labels.get("pairs", False):
         raise InputError(f"`intent_model`={folder} was trained on pairs, expected single texts")
+    return stored
 
 
 def _stored(folder: str, flag: str) -> StoredModel:

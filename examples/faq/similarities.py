@@ -24,12 +24,12 @@ def main(settings: Settings) -> None:
     from scipy import stats
 
     import bert
+    from bert.prediction.retrieval import unit
 
     pairs = list(table.rows_of(str(PAIRS), has_header=True))
     model = bert.load(settings.model_dir, vectors=True, max_seq_length=settings.max_seq_length)
     first, second = (model.encode([str(row[column]) for row in pairs]) for column in ("text", "text_b"))  # [R, H] each
-    products = np.sum(first * second, axis=1)  # [R]
-    cosines = products / (np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1))
+    cosines = np.sum(unit(first) * unit(second), axis=1)  # [R]
     grades = [float(str(row["label"])) for row in pairs]
     pearson, spearman = (measure(cosines, grades).statistic for measure in (stats.pearsonr, stats.spearmanr))
     print(f"{len(pairs)} pairs: Pearson {pearson:.3f}, Spearman {spearman:.3f}")
