@@ -538,8 +538,9 @@ def test_classes_are_a_score(monkeypatch, names, label, expected):
     probabilities = dict(zip(names, (0.2, 0.3, 0.5), strict=False))
     found = ClassPrediction(names[0], 0.5, probabilities, 0)
     stored = types.SimpleNamespace(labels={"pairs": True}, label_names=names)
-    predictor = types.SimpleNamespace(stored=stored, iterate=lambda pairs: [found for _ in pairs])
-    monkeypatch.setattr(reranking, "classifier", lambda folder, flag: predictor)
+    predictor = types.SimpleNamespace(iterate=lambda pairs: [found for _ in pairs])
+    monkeypatch.setattr(reranking, "_stored", lambda folder, flag: stored)
+    monkeypatch.setattr(reranking, "ClassificationPredictor", lambda *arguments: predictor)
     assert reranking.Reranker("folder", label)([("a", "b"), ("a", "c")]) == pytest.approx([expected, expected])
     if label:
         with pytest.raises(InputError, match="has the classes other, same: give `rerank_label`"):
