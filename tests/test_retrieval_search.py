@@ -169,12 +169,12 @@ def test_bm25_is_the_formula():
     order = sorted(range(3), key=lambda row: -expected[row])
     assert rows[0].tolist() == order
     assert scores[0].tolist() == pytest.approx([expected[row] for row in order], rel=1e-5)
-    assert rows[1].tolist() == [0, 1, 2]
-    assert scores[1].tolist() == [0, 0, 0]
+    assert rows[1].tolist() == [-1, -1, -1]  # none shares a word
+    assert scores[1].tolist() == [-math.inf] * 3
 
 
 def test_bm25_of_questions_without_a_word():
-    """Nothing but marks: all are as near."""
+    """Nothing but marks: there is nothing to find."""
     pytest.importorskip("bm25s")
     scores, rows = Bm25(["???", "!!"]).search(["?", "why"], 2)
-    assert (scores.tolist(), rows.tolist()) == ([[0, 0]] * 2, [[0, 1]] * 2)
+    assert (scores.tolist(), rows.tolist()) == ([[-math.inf] * 2] * 2, [[-1, -1]] * 2)

@@ -483,15 +483,34 @@ def test_an_encoder_needs_no_training(run, tmp_path):
     assert bert.load(str(tmp_path / "plain")).predict("the company").answers
 
 
+def test_an_average_of_word_vectors_needs_no_training(run, tmp_path):
+    (tmp_path / "vectors.txt").write_text("the 1 0 0 0 0 0 0 0\nold 0 1 0 0 0 0 0 0\n")
+    config = commands.write_config(tmp_path, encoder="average", hidden_size=8)
+    flags = {"bert_config_file": config, "word_vectors": tmp_path / "vectors.txt", "output_dir": tmp_path / "output"}
+    run.done("--do_index", "--do_eval", **flags)
+    values = numpy_bert.read_variables(tmp_path / "output" / "model.ckpt-0")["average/embeddings/word_embeddings"]
+    tokens = commands.VOCABULARY.read_text().splitlines()
+    assert np.array_equal(values[[tokens.index("the"), tokens.index("old")]], np.eye(8)[:2])
+    assert bert.load(str(tmp_path / "output")).predict("the company").answers
+    config = commands.write_config(tmp_path, encoder="lstm", hidden_size=8)
+    error = run("--do_index", **flags | {"bert_config_file": config, "output_dir": tmp_path / "other"}).error
+    assert error.startswith("nothing to evaluate: no checkpoint in --output_dir")  # its other weights would be random
+
+
 def test_bm25_is_a_row_of_the_same_table(run, tmp_path):
     pytest.importorskip("bm25s")
     flags = {"knowledge_file": run.folder / "faq.tsv", "dev_file": run.folder / "dev.tsv", "output_dir": tmp_path}
-    outcome = commands.run("bert.commands.run_retrieval", "--do_eval", retriever="bm25", **flags)
+    (tmp_path / "ask.tsv").write_text("text\nzebra\nthe company trade\n")
+    flags |= {"retriever": "bm25", "predict_file": tmp_path / "ask.tsv", "top_k": 1}
+    outcome = commands.run("bert.commands.run_retrieval", "--do_eval", "--do_predict", **flags)
     assert outcome.status == 0, outcome.stderr
     report = json.loads((tmp_path / "eval_report.json").read_text())
     assert report["measures"].keys() == json.loads((run.output / "eval_report.json").read_text())["measures"].keys()
     assert report["measures"]["hit_at_1"] > 0.6
     assert report["retriever"] == "bm25"
+    without, found = rows_of(tmp_path / "predictions.tsv")
+    assert (without["text"], without["known"], without["answer_id"]) == ("zebra", "false", "")
+    assert (found["known"], found["answer_id"]) == ("true", "pay")
 
 
 @pytest.mark.slow

@@ -56,8 +56,10 @@ def fine_tune_once(
     schedule = run.schedule_of(settings, task.count("train"), task.unit) if settings.do_train else None
     read_as = {"vocab_sha256": tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
     identity = {"command": task.command, "config": config.to_dict(), **read_as, **task.identity()}
-    start = functools.partial(encoders.start, vocabulary=tokenizer.vocabulary, word_vectors=settings.word_vectors)
-    beside = ModelFiles(config, tokenizer.vocabulary) if settings.do_train else None
+    start = beside = None
+    if settings.do_train:
+        start = functools.partial(encoders.start, vocabulary=tokenizer.vocabulary, word_vectors=settings.word_vectors)
+        beside = ModelFiles(config, tokenizer.vocabulary)
     with run.opened(settings, strategy, task.build_model, identity, schedule, start, beside) as trainer:
         labels = task.labels()
         if labels is not None and (run.will_train(trainer, schedule) or not trainer.folder.has_labels):

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from bert import encoders
 from bert.config import BertConfig
+from bert.encoders.average import AverageEncoder
 from bert.errors import InputError
 from bert.finetuning.base import FineTuning
 from bert.flags import FineTuningFlags
@@ -155,7 +157,8 @@ def read(options: RetrievalOptions, needs_queries: bool) -> tuple[KnowledgeBase,
 
 
 def place_model(options: RetrievalOptions, settings: FineTuningFlags) -> None:
-    """Makes `output_dir` hold a model: the one that is there, or that of `init_checkpoint` as it is, untrained."""
+    """Makes `output_dir` hold a model: the one that is there, or that of `init_checkpoint` as it is, untrained, or the
+    `word_vectors` of an encoder that is nothing but their average."""
     strategy = run.open_devices(settings, settings.distribution)
     config = run.read_config(settings.bert_config_file, settings.max_seq_length)
     tokenizer = run.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
@@ -163,5 +166,8 @@ def place_model(options: RetrievalOptions, settings: FineTuningFlags) -> None:
     whose = {"command": Retrieval.command, "config": config.to_dict(), **read_as, **identity(options, None)}
     beside = ModelFiles(config, tokenizer.vocabulary)
     build_model = functools.partial(TwoTower, config, options.pooling)
-    with run.opened(settings, strategy, build_model, whose, None, model_files=beside) as trainer:
+    start = None
+    if settings.word_vectors and config.encoder == AverageEncoder.encoder:
+        start = functools.partial(encoders.start, vocabulary=tokenizer.vocabulary, word_vectors=settings.word_vectors)
+    with run.opened(settings, strategy, build_model, whose, None, start, beside) as trainer:
         trainer.save()

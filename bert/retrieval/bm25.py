@@ -24,7 +24,10 @@ def words(text: str) -> list[str]:
 
 
 class Bm25:
-    """Questions by BM25, with the parameters that bm25s has by default: k1 1.5, b 0.75."""
+    """Questions by BM25, with the parameters that bm25s has by default: k1 1.5, b 0.75.
+
+    A question that shares no word with the query is not found.
+    """
 
     def __init__(self, questions: Sequence[str]) -> None:
         check_bm25()
@@ -39,8 +42,9 @@ class Bm25:
 
     def search(self, queries: Sequence[str], count: int) -> tuple[np.ndarray, np.ndarray]:
         parts = [top(self._scores(query)[np.newaxis], count) for query in queries]
-        scores, rows = zip(*parts, strict=True)
-        return np.concatenate(scores), np.concatenate(rows)
+        scores, rows = (np.concatenate(each) for each in zip(*parts, strict=True))
+        shares_words = scores > 0  # Lucene's idf is never 0
+        return np.where(shares_words, scores, -np.inf), np.where(shares_words, rows, -1)
 
     def _scores(self, query: str) -> np.ndarray:
         """float32 [Q]; 0 where no word is shared."""

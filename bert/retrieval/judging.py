@@ -134,10 +134,12 @@ def write_ranks(path: str, base: KnowledgeBase, queries: Queries, report: Report
 
 
 def write_answers(path: str, base: KnowledgeBase, queries: Queries, answers: Iterable[tuple[bool, Ranking]]) -> None:
-    """A line for each answer of each query, the nearest first; `answers` has for each whether it is known, and what it
-    found."""
+    """A line for each answer of each query, the nearest first, and one for a query that found none; `answers` has for
+    each query whether it is known, and what it found."""
     lines = [["query", "text", "known", "place", "answer_id", "score", "question", "answer"]]
     for number, (text, (known, ranking)) in enumerate(zip(queries.texts, answers, strict=True), start=1):
+        if not len(ranking.best):
+            lines.append([str(number), text, str(known).lower(), *[""] * (len(lines[0]) - 3)])
         for place, (row, score) in enumerate(zip(ranking.best, ranking.scores, strict=True), start=1):
             name = base.answer_ids[row]
             cells = [name, f"{score:.6f}", base.questions[row], base.answers.get(name, "")]

@@ -112,8 +112,8 @@ def opened(
 
     `identity` says whose run it is (command, task, sizes, labels...); a folder of another run is refused. With a
     `schedule` the trainer can train. `start` gives the encoder of a model that begins random what it takes from
-    elsewhere. `model_files` come to lie beside the checkpoints, where this run makes some. Raises InputError for a
-    missing checkpoint, and for one that does not fit.
+    elsewhere; with one or the other a model may begin random. `model_files` come to lie beside the checkpoints, where
+    this run makes some. Raises InputError for a missing checkpoint, and for one that does not fit.
     """
     files.check_folder(settings.output_dir, "output_dir")
     init_checkpoint = checkpoint.resolve(settings.init_checkpoint) if settings.init_checkpoint else None
@@ -135,7 +135,7 @@ def opened(
         folder.log_changes(settings)
     elif init_checkpoint:
         _warm_start(trainer, settings, init_checkpoint)
-    elif schedule:
+    elif schedule or start:
         logger.info("No `init_checkpoint`: every weight starts random.")
         if start:
             start(model.encoder)
