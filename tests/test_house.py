@@ -30,7 +30,7 @@ LAYERS = (
         "bert.tokenization",
     ),
     ("bert.layers", "bert.layouts", "bert.records"),
-    ("bert.dynamic_masking", "bert.pretraining_data", "bert.tasks"),
+    ("bert.dynamic_masking", "bert.pretraining_data", "bert.tasks", "bert.transformer"),
     ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization", "bert.pooling"),
     ("bert.encoders",),
     ("bert.distribution", "bert.heads"),

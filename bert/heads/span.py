@@ -20,7 +20,7 @@ from bert.heads.base import (
 )
 from bert.layers import Shape
 from bert.measures import Measure, loss
-from bert.modeling import MASKED_SCORE
+from bert.transformer import MASKED_SCORE
 
 
 class SpanHeads(keras.layers.Layer):
