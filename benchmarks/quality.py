@@ -1,9 +1,11 @@
-"""How well fine-tuned models do, beside the same weights fine-tuned with transformers on the same data and settings.
+"""How well fine-tuned models do, with Adam's bias correction and without, beside the same weights fine-tuned with
+transformers on the same data and settings; at several learning rates, with several seeds.
 
     python -m benchmarks.quality --model_dir=minilm --glue_dir=$GLUE_DIR --banking77_dir=banking77 \\
-        --work_dir=quality --torch_python=torch/bin/python
+        --chinese_model_dir=chinese_output/model --tnews_dir=tnews --work_dir=quality --torch_python=torch/bin/python
 
-The model is a folder in Google's layout, as `bert convert --to=google` makes it of others. The peer lives in an
+A model is a folder in Google's layout, as `bert convert --to=google` makes it of others; TNEWS is learned by the
+Chinese one, and not with transformers. The peer lives in an
 environment of its own, and is left out if it is not given or lacks its packages:
 
     python -m venv torch && torch/bin/pip install torch==2.13.0 transformers==5.23.0
@@ -23,7 +25,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks import alternating, quality_table
 from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Run, all_runs
@@ -47,11 +49,14 @@ class Settings:
     banking77_dir: str | None = option(
         None, "BANKING77's folder, with train.csv and test.csv; without it it is not run."
     )
+    chinese_model_dir: str | None = option(None, "The same of a Chinese model, for TNEWS.")
+    tnews_dir: str | None = option(None, "TNEWS's folder (CLUE); without it it is not run.")
     torch_python: str | None = option(None, "Python of an environment with torch and transformers.")
     tasks: str = option(",".join(TASKS), "What to run: all or some of these, in this order.")
     programs: str = option(",".join(PROGRAMS), "Which programs to run; empty: none, only print the table.")
     num_train_epochs: float = option(3.0, "How often training sees every example.")
-    learning_rate: float = option(1e-4, "Peak learning rate.")
+    learning_rates: str = option("2e-5,5e-5,1e-4", "Peak learning rates to try, comma-separated.")
+    seeds: str = option("1,2,3", "Seeds to run each with, comma-separated.")
     train_batch_size: int = option(32, "Examples in a training step, and in a batch of the evaluation.")
 
     def check(self) -> None:
@@ -59,9 +64,19 @@ class Settings:
             for part in filter(None, getattr(self, name).split(",")):
                 if part not in known:
                     raise InputError(f"--{name} has '{part}', expected some of {','.join(known)}")
+        for name, kind in (("learning_rates", float), ("seeds", int)):
+            if not _all_above_0(getattr(self, name), kind):
+                raise InputError(f"--{name} is '{getattr(self, name)}', expected numbers above 0, comma-separated")
         flags.check_positive(self, "train_batch_size")
         if self.torch_python and not shutil.which(self.torch_python):
             raise InputError(f"--torch_python={self.torch_python}: there is no such program")
+
+
+def _all_above_0(listed: str, kind: Callable[[str], float]) -> bool:
+    try:
+        return all(kind(part) > 0 for part in listed.split(","))
+    except ValueError:
+        return False
 
 
 class Bench:
@@ -71,14 +86,18 @@ class Bench:
         self.settings = settings
         self.work_dir = pathlib.Path(settings.work_dir)
         self.work_dir.mkdir(parents=True, exist_ok=True)
-        self.model_dir = pathlib.Path(settings.model_dir)
-        self.model = fingerprint(self.model_dir)
+        self.rates = [float(part) for part in settings.learning_rates.split(",")]
+        self.seeds = [int(part) for part in settings.seeds.split(",")]
+        given = {flag: getattr(settings, flag) for flag in ("model_dir", "chinese_model_dir")}
+        self.models = {flag: pathlib.Path(folder) for flag, folder in given.items() if folder}
+        self.fingerprints = {flag: fingerprint(folder, f"--{flag}") for flag, folder in self.models.items()}
 
     def run_settings(self, task: str) -> dict:
         """What two results must share to stand in one table."""
-        names = ("num_train_epochs", "learning_rate", "train_batch_size")
+        names = ("num_train_epochs", "train_batch_size")
         shared = {name: getattr(self.settings, name) for name in names}
-        return {**shared, "max_seq_length": TASKS[task].max_seq_length, "model": self.model}
+        model = self.fingerprints.get(TASKS[task].model)
+        return {**shared, "max_seq_length": TASKS[task].max_seq_length, "model": model}
 
     def result(self, run: Run) -> dict | None:
         """The stored result. Raises InputError for one that was made with other settings."""
@@ -93,8 +112,8 @@ class Bench:
         return result
 
     def results(self) -> dict[Run, dict]:
-        """Everything that is stored."""
-        stored = {run: self.result(run) for run in all_runs(TASKS, PROGRAMS)}
+        """Everything that is stored of these rates and seeds."""
+        stored = {run: self.result(run) for run in all_runs(list(TASKS), self.rates, self.seeds, PROGRAMS)}
         return {run: result for run, result in stored.items() if result}
 
     def runs_to_do(self) -> list[Run]:
@@ -102,10 +121,10 @@ class Bench:
         wanted = self.settings.programs.split(",")
         programs = [program for program in PROGRAMS if program in wanted and self._can_run(program)]
         tasks = [name for name in self.settings.tasks.split(",") if name and self._has_files(name)]
-        return [run for run in all_runs(tasks, programs) if not self.result(run)]
+        return [run for run in all_runs(tasks, self.rates, self.seeds, programs) if not self.result(run)]
 
     def _can_run(self, program: str) -> bool:
-        if program == "ours":
+        if program != "transformers":
             return True
         python = self.settings.torch_python
         if not python:
@@ -117,10 +136,10 @@ class Bench:
         return not missing
 
     def _has_files(self, task: str) -> bool:
-        if not getattr(self.settings, TASKS[task].flag):
-            tell(f"{task}: not run, --{TASKS[task].flag} is not given")
-            return False
-        return True
+        missing = [flag for flag in (TASKS[task].flag, TASKS[task].model) if not getattr(self.settings, flag)]
+        if missing:
+            tell(f"{task}: not run, --{missing[0]} is not given")
+        return not missing
 
     def run(self, run: Run) -> None:
         """Runs it from the start and stores its result. Raises InputError with its last line when it fails."""
@@ -128,7 +147,7 @@ class Bench:
         folder = self.work_dir / run.name
         shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped: its seconds are lost
         folder.mkdir()
-        own = self._run_ours if run.program == "ours" else self._run_transformers
+        own = self._run_transformers if run.program == "transformers" else self._run_ours
         result = {"settings": self.run_settings(run.task), **own(run, folder)}
         files.write_text(str(self.work_dir / f"{run.name}.json"), json.dumps(result, indent=2) + "\n")
         shown = ", ".join(f"{TITLES[name]} {value:.4f}" for name, value in result["measures"].items())
@@ -139,7 +158,8 @@ class Bench:
         return os.path.join(getattr(self.settings, task.flag), task.folder)
 
     def _run_ours(self, run: Run, folder: pathlib.Path) -> dict:
-        settings, task, model_dir = self.settings, TASKS[run.task], self.model_dir
+        settings, task = self.settings, TASKS[run.task]
+        model_dir = self.models[task.model]
         flags = {
             **task.flags,
             "data_dir": self._data_dir(run),
@@ -152,10 +172,11 @@ class Bench:
             "max_seq_length": task.max_seq_length,
             "train_batch_size": settings.train_batch_size,
             "eval_batch_size": settings.train_batch_size,
-            "learning_rate": settings.learning_rate,
+            "learning_rate": run.rate,
             "num_train_epochs": settings.num_train_epochs,
             "seed": run.seed,
-            "adam_bias_correction": "true",  # as the peer does: without it early updates are larger
+            # The peer corrects, the original does not: its early steps are larger.
+            "adam_bias_correction": str(run.program == "ours").lower(),
         }
         argv = [sys.executable, str(ROOT / "run_classifier.py")]
         took = timed([*argv, *(f"--{name}={value}" for name, value in flags.items())], f"{folder}.log")
@@ -168,18 +189,19 @@ class Bench:
 
     def _run_transformers(self, run: Run, folder: pathlib.Path) -> dict:
         settings, task = self.settings, TASKS[run.task]
-        weights = self.work_dir / f"weights-{self.model}.npz"
-        export_weights(self.model_dir, weights)
-        config = BertConfig.from_json_file(str(self.model_dir)).to_dict()
+        model_dir = self.models[task.model]
+        weights = self.work_dir / f"weights-{self.fingerprints[task.model]}.npz"
+        export_weights(model_dir, weights)
+        config = BertConfig.from_json_file(str(model_dir)).to_dict()
         specification = {
             "task": run.task,
             "data_dir": self._data_dir(run),
-            "model_dir": settings.model_dir,
+            "model_dir": str(model_dir),
             "config": configs.to_huggingface(config, "BertForSequenceClassification"),
             "weights": str(weights),
             "max_seq_length": task.max_seq_length,
             "batch_size": settings.train_batch_size,
-            "learning_rate": settings.learning_rate,
+            "learning_rate": run.rate,
             "epochs": settings.num_train_epochs,
             "seed": run.seed,
             "output": str(folder / "predictions.json"),
@@ -195,10 +217,10 @@ class Bench:
         }
 
 
-def fingerprint(model_dir: pathlib.Path) -> str:
+def fingerprint(model_dir: pathlib.Path, flag: str) -> str:
     """A hash of the values in a folder's bert_model.ckpt. Raises InputError where there is none."""
     path = model_dir / "bert_model.ckpt.data-00000-of-00001"
-    files.check_readable(str(path), "--model_dir")
+    files.check_readable(str(path), flag)
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
@@ -248,9 +270,10 @@ def export_weights(model_dir: pathlib.Path, path: pathlib.Path) -> None:
 
 
 def print_results(settings: Settings, results: Mapping[Run, dict]) -> None:
-    epochs, rate = settings.num_train_epochs, settings.learning_rate
-    title = f"Fine-tuning, {epochs:g} epochs, learning rate {rate:g}, batches of {settings.train_batch_size}"
-    print_table(title, quality_table.HEADER, quality_table.lines(results))
+    title = f"Fine-tuning, {settings.num_train_epochs:g} epochs, batches of {settings.train_batch_size}"
+    print_table(title, quality_table.HEADER, quality_table.by_rate(results))
+    best = quality_table.at_the_best_rate(results)
+    print_table("Each program at the best of its learning rates", quality_table.BEST_HEADER, best)
     shares = ", ".join(f"{quality_table.share_of_others(results, program)} while {program} ran" for program in PROGRAMS)
     print(f"\nOther programs used of the machine's processors: {shares}.")
     versions = {name: version for result in results.values() for name, version in result["versions"].items()}

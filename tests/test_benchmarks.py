@@ -1,6 +1,5 @@
 """The benchmarks: that their tables print, and that they count and compare rightly."""
 
-import dataclasses
 import importlib.util
 import json
 import re
@@ -159,30 +158,39 @@ def quality_bench(folder, **flags) -> quality.Bench:
 
 def store(bench: quality.Bench, name: str, seconds: float, **measures: float) -> None:
     took = {"seconds": seconds, "cpu_seconds": 2 * seconds, "other_cpu_seconds": 0.0}
-    settings = bench.run_settings(name.rsplit("-", 2)[0])
+    settings = bench.run_settings(next(task for task in quality.TASKS if name.startswith(task)))
     result = {**took, "settings": settings, "measures": measures, "versions": {"torch": "2"}}
     (bench.work_dir / f"{name}.json").write_text(json.dumps(result))
 
 
-def test_quality_table_of_stored_results(tmp_path, capsys):
+def test_quality_tables_of_stored_results(tmp_path, capsys):
     bench = quality_bench(tmp_path, programs="")
-    store(bench, "mrpc-1-ours", 10, accuracy=0.8, f1=0.9)
-    store(bench, "mrpc-2-ours", 20, accuracy=0.82, f1=0.9)
-    store(bench, "mrpc-1-transformers", 30, accuracy=0.8, f1=0.91)
-    store(bench, "sts-b-1-ours", 8, pearson=0.7, spearman=0.6)
+    store(bench, "mrpc-2e-05-1-ours", 10, accuracy=0.8, f1=0.9)
+    store(bench, "mrpc-2e-05-2-ours", 20, accuracy=0.82, f1=0.9)
+    store(bench, "mrpc-0.0001-1-ours", 15, accuracy=0.7, f1=0.95)
+    store(bench, "mrpc-0.0001-1-uncorrected", 15, accuracy=0.79, f1=0.91)
+    store(bench, "mrpc-2e-05-1-transformers", 30, accuracy=0.8, f1=0.91)
+    store(bench, "sts-b-2e-05-1-ours", 8, pearson=0.7, spearman=0.6)
     quality.main(bench.settings)
     table = capsys.readouterr().out
-    assert rows_of(table) == [
-        ["MRPC", "accuracy", "0.810 ± 0.014 (0.800, 0.820)", "0.800", "+0.010", "15", "30", "2.00", "30", "60", "2.00"],
-        ["MRPC", "F1", "0.900 ± 0.000 (0.900, 0.900)", "0.910", "-0.010", *[""] * 6],
-        ["STS-B", "Pearson", "0.700", "-", "-", "8", "-", "-", "16", "-", "-"],
-        ["STS-B", "Spearman", "0.600", "-", "-", *[""] * 6],
+    two = "0.810 ± 0.014 (0.800, 0.820)"
+    costs = ["15", "30", "2.00", "30", "60", "2.00"]
+    assert [row for row in rows_of(table) if row[0] in ("MRPC", "STS-B")] == [
+        ["MRPC", "accuracy", "2e-05", two, "-", "0.800"],
+        ["MRPC", "accuracy", "0.0001", "0.700", "0.790", "-"],
+        ["MRPC", "F1", "2e-05", "0.900 ± 0.000 (0.900, 0.900)", "-", "0.910"],
+        ["MRPC", "F1", "0.0001", "0.950", "0.910", "-"],
+        ["STS-B", "Pearson", "2e-05", "0.700", "-", "-"],
+        ["STS-B", "Spearman", "2e-05", "0.600", "-", "-"],
+        ["MRPC", "accuracy", f"2e-05: {two}", "0.0001: 0.790", "2e-05: 0.800", "+0.010", *costs],
+        ["MRPC", "F1", "2e-05: 0.900 ± 0.000 (0.900, 0.900)", "0.0001: 0.910", "2e-05: 0.910", "+0.000", *[""] * 6],
+        ["STS-B", "Pearson", "2e-05: 0.700", "-", "-", "-", "8", "-", "-", "16", "-", "-"],
+        ["STS-B", "Spearman", "2e-05: 0.600", "-", "-", "-", *[""] * 6],
     ]
 
 
 @pytest.mark.slow
-def test_quality_of_ours(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(quality.TASKS, "mrpc", dataclasses.replace(quality.TASKS["mrpc"], seeds=(1,)))
+def test_quality_of_ours(tmp_path, capsys):
     commands.write_config(tmp_path)
     (tmp_path / "vocab.txt").write_bytes(commands.VOCABULARY.read_bytes())
     model = SequenceClassifier(BertConfig.from_dict(commands.TINY), 2)
@@ -192,10 +200,10 @@ def test_quality_of_ours(tmp_path, monkeypatch, capsys):
     write_mrpc(tmp_path, "dev", 8)
     work_dir = tmp_path / "work"
     flags = {"model_dir": str(tmp_path), "work_dir": str(work_dir), "glue_dir": str(tmp_path), "tasks": "mrpc"}
-    settings = quality.Settings(**flags, train_batch_size=4)
+    settings = quality.Settings(**flags, train_batch_size=4, seeds="1", learning_rates="1e-3", programs="uncorrected")
     quality.main(settings)
-    result = json.loads((work_dir / "mrpc-1-ours.json").read_text())
-    reported = commands.results(work_dir / "mrpc-1-ours")
+    result = json.loads((work_dir / "mrpc-0.001-1-uncorrected.json").read_text())
+    reported = commands.results(work_dir / "mrpc-0.001-1-uncorrected")
     assert result["steps"] == 12
     assert result["measures"] == {name: float(reported[f"eval_{name}"]) for name in ("accuracy", "f1")}
     assert result["seconds"] > 1
@@ -203,17 +211,20 @@ def test_quality_of_ours(tmp_path, monkeypatch, capsys):
     first = capsys.readouterr()
     quality.main(settings)
     again = capsys.readouterr()
-    assert "mrpc-1-ours: running" in first.err
+    assert "mrpc-0.001-1-uncorrected: running" in first.err
     assert "running" not in again.err
     assert again.out == first.out
 
 
 def test_quality_runs_what_has_no_result(tmp_path, capsys):
-    bench = quality_bench(tmp_path, glue_dir="glue", banking77_dir="banking77")
-    store(bench, "mrpc-1-ours", 10, accuracy=0.8, f1=0.9)
-    names = ["cola-1-ours", "sts-b-1-ours", "banking77-1-ours", "mrpc-2-ours", "mrpc-3-ours"]
+    flags = {"seeds": "1,2", "learning_rates": "1e-4", "programs": "ours,transformers", "tasks": "mrpc,sts-b,tnews"}
+    bench = quality_bench(tmp_path, glue_dir="glue", tnews_dir="tnews", **flags)
+    store(bench, "mrpc-0.0001-1-ours", 10, accuracy=0.8, f1=0.9)
+    names = ["sts-b-0.0001-1-ours", "mrpc-0.0001-2-ours", "sts-b-0.0001-2-ours"]
     assert [run.name for run in bench.runs_to_do()] == names
-    assert "transformers: left out, no Python is given for it" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "transformers: left out, no Python is given for it" in said
+    assert "tnews: not run, --chinese_model_dir is not given" in said
 
 
 def test_quality_without_packages_or_files(tmp_path, capsys):
@@ -227,8 +238,8 @@ def test_quality_without_packages_or_files(tmp_path, capsys):
 
 
 def test_quality_results_of_other_settings_are_not_mixed(tmp_path):
-    store(quality_bench(tmp_path, learning_rate=5e-5), "cola-1-ours", 10, matthews=0.5)
-    with pytest.raises(InputError, match=r"cola-1-ours.json: was made with learning_rate 5e-05, now it is 0.0001"):
+    store(quality_bench(tmp_path, train_batch_size=16), "cola-5e-05-1-ours", 10, matthews=0.5)
+    with pytest.raises(InputError, match=r"cola-5e-05-1-ours.json: was made with train_batch_size 16, now it is 32"):
         quality_bench(tmp_path).results()
 
 
