@@ -178,10 +178,9 @@ def test_the_steps_of_the_readme_are_those_of_the_script(tmp_path):
 def test_a_model_to_start_from(tmp_path):
     typed = run_script(tmp_path, {"FAQ_OUTPUT": str(tmp_path), "FAQ_MODEL": "some/model"}, str(FAQ / "run.sh"))
     trained = [command_of(argv[2:])[1] for argv in typed if "--do_train=true" in argv]
-    assert len(trained) == 2
-    for given in trained:
-        assert given["init_checkpoint"] == "some/model/bert_model.ckpt"
-        assert given["bert_config_file"] == "some/model/bert_config.json"
+    starts = [given["init_checkpoint"] for given in trained]
+    assert starts == ["some/model/bert_model.ckpt", f"{tmp_path}/faq"]  # the intents go on from the retrieval
+    assert {given["bert_config_file"] for given in trained} == {"some/model/bert_config.json"}
     assert not any("examples.faq.make_small_model" in argv for argv in typed)
 
 

@@ -18,10 +18,12 @@ SEED=${FAQ_SEED:-12345}
 # bias for a pre-trained one, or its first steps would be longer than these rates bear.
 if [ -n "$MODEL" ]; then
   START=(--init_checkpoint="$MODEL/bert_model.ckpt" --adam_bias_correction=true)
+  # What the retrieval has learned of the same questions is a better start for a classifier than the model itself.
+  INTENT_START=(--init_checkpoint="$OUTPUT/faq" --adam_bias_correction=true)
   RATE=${FAQ_LEARNING_RATE:-5e-4} INTENT_RATE=${FAQ_INTENT_LEARNING_RATE:-1e-3}
   EPOCHS=${FAQ_EPOCHS:-20} INTENT_EPOCHS=${FAQ_INTENT_EPOCHS:-30}
 else
-  START=()
+  START=() INTENT_START=()
   MODEL=$OUTPUT/model
   RATE=${FAQ_LEARNING_RATE:-3e-4} INTENT_RATE=${FAQ_INTENT_LEARNING_RATE:-3e-4}
   EPOCHS=${FAQ_EPOCHS:-20} INTENT_EPOCHS=${FAQ_INTENT_EPOCHS:-60}
@@ -66,7 +68,7 @@ step "$OUTPUT/intents/predictions.tsv" python -m bert run_classifier \
   --data_dir=examples/faq/intents \
   --vocab_file="$MODEL/vocab.txt" \
   --bert_config_file="$MODEL/bert_config.json" \
-  ${START[@]+"${START[@]}"} \
+  ${INTENT_START[@]+"${INTENT_START[@]}"} \
   --do_train=true \
   --do_eval=true \
   --do_predict=true \
