@@ -25,7 +25,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks import faq_data, faq_rows
+from benchmarks import faq_data, faq_rows, finished
 from benchmarks.faq_data import TASKS, Draw, Task
 from benchmarks.faq_rows import ROWS, Model, Row
 from benchmarks.quality import tell, timed
@@ -33,7 +33,6 @@ from benchmarks.train_step import machine, print_table
 from bert import cli, files, flags
 from bert.errors import InputError
 from bert.options import option, required
-from examples.chinese import results
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,7 +99,7 @@ class Bench:
         self.work_dir = pathlib.Path(settings.work_dir)
         files.make_folder(settings.work_dir)
         self.path = self.work_dir / "results.jsonl"
-        self.found = results.read(self.path, Cell)
+        self.found = finished.read(self.path, Cell)
         self.tasks = [TASKS[name] for name in settings.tasks.split(",") if name and self._can_run(TASKS[name])]
         self.rows = [ROWS[name] for name in settings.rows.split(",") if name]
         self.seeds = [int(seed) for seed in settings.seeds.split(",")]
@@ -167,8 +166,8 @@ class Bench:
         told = re.search(r"Model: ([\d,]+) parameters", log.read_text(encoding="utf-8"))
         parameters = float(told[1].replace(",", "")) if told else 0.0
         measures = {**faq_rows.measured(task, data, output), **took, "parameters": parameters}
-        results.add(self.path, cell, measures)
-        self.found = results.read(self.path, Cell)
+        finished.add(self.path, cell, measures)
+        self.found = finished.read(self.path, Cell)
         shutil.rmtree(output)  # the weights of all runs together would fill a disk
         tell(", ".join(f"{name} {value:.4g}" for name, value in measures.items()))
 
@@ -194,7 +193,7 @@ class Bench:
         for cell in own:
             for name, value in self.found[cell].items():
                 values[name].append(value)
-        shown = [results.spread(values[name]) if values[name] else "-" for name in task.measures]
+        shown = [finished.spread(values[name]) if values[name] else "-" for name in task.measures]
         costs = [f"{statistics.mean(values[name]):.0f}" for name in ("seconds", "cpu_seconds")]
         trials = [cell for cell in self.trials(task, row) if cell in self.found]
         tuned = f"{own[0].rate:g}, best of {len(trials)}" if len(trials) > 1 else f"{own[0].rate:g}"

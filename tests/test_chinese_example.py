@@ -14,6 +14,7 @@ import types
 import numpy as np
 import pytest
 
+from benchmarks import finished
 from bert.errors import InputError
 from examples.chinese import ablations, cleaning, downstream, names, results, starting_weights, texts
 from examples.chinese.results import Cell
@@ -194,16 +195,16 @@ def test_the_table_of_results_by_hand(tmp_path):
     path = tmp_path / "results.jsonl"
     for seed, accuracy in ((1, 0.5), (2, 0.7), (3, 0.9)):
         measures = {"accuracy": accuracy, "macro_f1": 0.25, "seconds": 2.0 * seed}
-        results.add(path, Cell("小", "intents", seed, 0), measures)
-    results.add(path, Cell("小", "intents", 1, 100), {"accuracy": 0.1, "macro_f1": 0.1, "seconds": 1.0})
+        finished.add(path, Cell("小", "intents", seed, 0), measures)
+    finished.add(path, Cell("小", "intents", 1, 100), {"accuracy": 0.1, "macro_f1": 0.1, "seconds": 1.0})
     path.write_text(path.read_text(encoding="utf-8") + '{"model": "cut', encoding="utf-8")
-    found = results.read(path)
+    found = finished.read(path, Cell)
     assert len(found) == 4
     # The spread of 0.5, 0.7, 0.9: the root of (0.04 + 0 + 0.04) / 2.
     assert list(results.table(found))[-1] == "| 小 | 3 | 0.700 ± 0.200 | 0.250 ± 0.000 | 4 |"
     assert list(results.table(found, 100))[-1] == "| 小 | 1 | 0.100 | 0.100 | 1 |"
-    results.add(path, Cell("小", "pairs", 1, 0), {"pearson": 0.0, "spearman": 0.0, "seconds": 1.0})
-    assert len(results.read(path)) == 5
+    finished.add(path, Cell("小", "pairs", 1, 0), {"pearson": 0.0, "spearman": 0.0, "seconds": 1.0})
+    assert len(finished.read(path, Cell)) == 5
 
 
 @pytest.mark.parametrize(
@@ -267,7 +268,7 @@ def test_run_sh_in_miniature(packages, tmp_path, no_processes, capsys):
     ]
     assert "| names in the People's Daily" not in told[-2]
     assert "### names in the People's Daily, test" in told[-2]
-    assert len(results.read(output / "downstream" / "results.jsonl")) == 2
+    assert len(finished.read(output / "downstream" / "results.jsonl", Cell)) == 2
     filled = (output / "filled.txt").read_text(encoding="utf-8").splitlines()
     assert len(filled) == len((EXAMPLE / "masked.txt").read_text(encoding="utf-8").splitlines())
     assert re.search(r"^\| stage2 \| 10 \| 0\.\d\d \| \d\.\d \| \d\.\d{3} \| \d\.\d{3} \|$", told[-1], re.MULTILINE)

@@ -9,13 +9,12 @@ import pathlib
 import numpy as np
 import pytest
 
-from benchmarks import faq, faq_data, faq_rows, tfidf
+from benchmarks import faq, faq_data, faq_rows, finished, tfidf
 from benchmarks.faq import Bench, Settings
 from benchmarks.faq_data import TASKS, Draw
 from benchmarks.faq_rows import ROWS, Model
 from bert.config import BertConfig
 from bert.tasks import InputExample
-from examples.chinese import results
 from tests import commands
 from tests.test_benchmarks import rows_of
 from tests.test_chinese_example import execute
@@ -105,8 +104,8 @@ def test_commands_have_flags_that_exist_and_configs_that_are_read(tmp_path, mode
 def store(bench: Bench, task: str, row: str, rate: float, seed: int, **measures: float) -> None:
     took = {"seconds": 10.0 * seed, "cpu_seconds": 5.0, "parameters": 2e6}
     cell = bench.cell(TASKS[task], ROWS[row], rate, seed)
-    results.add(bench.path, cell, {**measures, **took})
-    bench.found = results.read(bench.path, faq.Cell)
+    finished.add(bench.path, cell, {**measures, **took})
+    bench.found = finished.read(bench.path, faq.Cell)
 
 
 def test_the_rate_that_is_best_on_the_tuning_rows_is_run_with_the_other_seeds(tmp_path, model, capsys):
@@ -148,7 +147,7 @@ def test_a_run_from_tables_to_measures(tmp_path, banking77, model, monkeypatch, 
     given = {"banking77_dir": banking77, "english_model": model, "tasks": "banking77,banking77-answers"}
     for _ in range(2):
         faq.main(settings(tmp_path, **given, rows="words", trials=1))
-    found = results.read(tmp_path / "work" / "results.jsonl", faq.Cell)
+    found = finished.read(tmp_path / "work" / "results.jsonl", faq.Cell)
     measures = {cell.task: values for cell, values in found.items()}
     assert measures["banking77"]["accuracy"] == 1
     assert measures["banking77-answers"]["hit_at_1"] == 1

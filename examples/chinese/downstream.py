@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from benchmarks import finished
 from bert import cli, files
 from bert.errors import InputError
 from bert.options import option, required
@@ -80,12 +81,12 @@ def main(settings: Settings) -> None:
     work_dir = pathlib.Path(settings.work_dir)
     files.make_folder(str(work_dir))
     path = work_dir / "results.jsonl"
-    cells, done = list(settings.cells()), results.read(path)
+    cells, done = list(settings.cells()), finished.read(path, Cell)
     for number, cell in enumerate(cells, start=1):
         if cell not in done:
             print(f"\n[{number} of {len(cells)}] {cell.name}", flush=True)
-            results.add(path, cell, fine_tune(settings, cell, work_dir))
-    print(*results.table(results.read(path), settings.train_rows), sep="\n")
+            finished.add(path, cell, fine_tune(settings, cell, work_dir))
+    print(*results.table(finished.read(path, Cell), settings.train_rows), sep="\n")
 
 
 def fine_tune(settings: Settings, cell: Cell, work_dir: pathlib.Path) -> dict[str, float]:
