@@ -16,7 +16,7 @@ from bert.training import evaluating, run
 from bert.training.budget import TimeBudget
 from bert.training.evaluating import Evaluation
 from bert.training.model_files import ModelFiles
-from bert.training.run import Schedule
+from bert.training.schedule import Schedule
 
 logger = logging.getLogger(__name__)
 

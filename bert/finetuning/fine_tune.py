@@ -22,6 +22,7 @@ from bert.training import evaluating, run
 from bert.training.evaluating import Evaluation
 from bert.training.loop import Trainer
 from bert.training.model_files import ModelFiles
+from bert.training.schedule import schedule_of
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def fine_tune_once(
     tokenizer = run.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
     task = kind(settings, config, tokenizer)
     advice.warn_of_multilingual_vocabulary(tokenizer.vocabulary, task.texts())
-    schedule = run.schedule_of(settings, task.count("train"), task.unit) if settings.do_train else None
+    schedule = schedule_of(settings, task.count("train"), task.unit) if settings.do_train else None
     read_as = {"vocab_sha256": tokenizer.vocabulary.sha256, "do_lower_case": settings.do_lower_case}
     identity = {"command": task.command, "config": config.to_dict(), **read_as, **task.identity()}
     start = beside = None

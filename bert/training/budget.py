@@ -17,11 +17,10 @@ import tensorflow as tf
 from bert import files
 from bert.errors import InputError
 from bert.flags import EvaluationFlags
-from bert.training import run
 from bert.training.evaluating import Evaluation
 from bert.training.loop import Trainer
-from bert.training.run import Schedule
 from bert.training.run_folder import RUN_FILE, RunFolder
+from bert.training.schedule import Schedule, learning_rate
 from bert.training.speed import Speed, measure
 
 logger = logging.getLogger(__name__)
@@ -93,7 +92,7 @@ class TimeBudget:
         """
         if not self._plan:
             schedule = self._made(trainer, schedule, batches, evaluation)
-            trainer.steps.optimizer.learning_rate = run.learning_rate(self._settings, schedule)
+            trainer.steps.optimizer.learning_rate = learning_rate(self._settings, schedule)
             self._plan = {"train_minutes": self._minutes, **dataclasses.asdict(schedule), "seconds_used": 0.0}
             self._plan["checksum"] = _checksum(self._plan)
         self.note(trainer.folder)

@@ -17,27 +17,19 @@ import tensorflow as tf
 from bert import checkpoint, distribution, files, formats, measures
 from bert.config import ENCODERS, BertConfig
 from bert.errors import InputError
-from bert.flags import EvaluationFlags, FineTuningFlags, TPUFlags, TrainingFlags
+from bert.flags import EvaluationFlags, TPUFlags, TrainingFlags
 from bert.heads import HeadedModel
 from bert.input_pipeline import RecordSet, Rewrite, training_batches
-from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from bert.tokenization import Tokenizer, Vocabulary
 from bert.training import evaluating
 from bert.training.evaluating import Evaluation
 from bert.training.loop import Plan, Trainer
 from bert.training.model_files import ModelFiles
 from bert.training.run_folder import RunFolder
+from bert.training.schedule import Schedule, optimizer_of
 from bert.training.selection import Selection
 
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """How many steps a training has, and in how many of them the learning rate rises."""
-
-    total_steps: int
-    warmup_steps: int
 
 
 def read_config(path: str, max_seq_length: int, training: bool = False) -> BertConfig:
@@ -81,21 +73,6 @@ def open_devices(settings: TPUFlags, kind: str) -> tf.distribute.Strategy:
     )
 
 
-def schedule_of(settings: FineTuningFlags, count: int, unit: str) -> Schedule:
-    """The steps of the epochs asked for; an epoch has `count` of what `unit` says.
-
-    For question answering these are questions, not windows, as the original counts them. Raises InputError where they
-    make no step.
-    """
-    steps = int(count / settings.train_batch_size * settings.num_train_epochs)
-    if steps < 1:
-        raise InputError(
-            f"{count} {unit} make no step with `train_batch_size`={settings.train_batch_size} "
-            f"and `num_train_epochs`={settings.num_train_epochs}"
-        )
-    return Schedule(steps, int(steps * settings.warmup_proportion))
-
-
 @contextlib.contextmanager
 def opened(
     settings: TrainingFlags,
@@ -125,7 +102,7 @@ def opened(
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope(), precision(settings.mixed_precision):
         model = build_model()
-        optimizer = _optimizer(settings, schedule) if schedule else None
+        optimizer = optimizer_of(settings, schedule) if schedule else None
     model.recompute = settings.recompute
     accumulation = settings.gradient_accumulation_steps
     trainer = Trainer(model, strategy, folder, optimizer, settings.seed, accumulation)
@@ -181,19 +158,6 @@ def _warm_start(trainer: Trainer, settings: TrainingFlags, prefix: str) -> None:
             f"`init_checkpoint`={prefix} lacks {report.missing_encoder}; give "
             "`allow_partial_checkpoint` to start these random"
         )
-
-
-def learning_rate(settings: TrainingFlags, schedule: Schedule) -> WarmupLinearDecay:
-    """The learning rates of a schedule's steps."""
-    return WarmupLinearDecay(settings.learning_rate, schedule.total_steps, schedule.warmup_steps)
-
-
-def _optimizer(settings: TrainingFlags, schedule: Schedule) -> AdamWeightDecay:
-    return AdamWeightDecay(
-        learning_rate(settings, schedule),
-        bias_correction=settings.adam_bias_correction,
-        loss_scaling=settings.mixed_precision == "float16",
-    )
 
 
 @contextlib.contextmanager
