@@ -111,8 +111,8 @@ def by_rate(results: Mapping[Run, dict]) -> list[list[str]]:
 
 
 def at_the_best_rate(results: Mapping[Run, dict]) -> list[list[str]]:
-    """A line for each task and measure: each program at the rate of its best mean; how far the better one of ours is
-    above transformers; seconds, which are of a run of any rate, in the first line of a task."""
+    """A line for each task and measure: each program at the rate of its best mean; how far `ours`, which tries as many,
+    is above transformers; seconds, which are of a run of any rate, in the first line of a task."""
     table = []
     for task in TASKS:
         best = {program: best_rate(results, task, program) for program in PROGRAMS}
@@ -122,9 +122,8 @@ def at_the_best_rate(results: Mapping[Run, dict]) -> list[list[str]]:
         costs = [cell for name in ("seconds", "cpu_seconds") for cell in cost(name, results, task)]
         for name in TASKS[task].measures:
             found = {program: values(results, task, program, rate, name) for program, rate in best.items()}
-            means = {program: statistics.mean(own) for program, own in found.items()}
-            theirs, ours = means.pop("transformers", None), max(means.values(), default=None)
-            difference = "-" if theirs is None or ours is None else f"{ours - theirs:+.3f}"
+            sides = [found[program] for program in ("ours", "transformers") if program in found]
+            difference = f"{statistics.mean(sides[0]) - statistics.mean(sides[1]):+.3f}" if len(sides) == 2 else "-"
             cells = [f"{best[each]:g}: {spread(found[each])}" if each in found else "-" for each in PROGRAMS]
             table.append([TITLES[task], TITLES[name], *cells, difference, *costs])
             costs = [""] * len(costs)
