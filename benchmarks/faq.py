@@ -59,9 +59,7 @@ class Settings:
             for part in filter(None, getattr(self, name).split(",")):
                 if part not in known:
                     raise InputError(f"--{name} has '{part}', expected some of {','.join(known)}")
-        for seed in self.seeds.split(","):
-            if not seed.isdecimal():
-                raise InputError(f"--seeds has '{seed}', expected numbers separated by commas")
+        finished.seeds(self.seeds)
         flags.check_positive(self, "trials")
         for name in ("epochs", "train_rows", "test_rows"):
             if getattr(self, name) < 0:
@@ -102,7 +100,7 @@ class Bench:
         self.found = finished.read(self.path, Cell)
         self.tasks = [TASKS[name] for name in settings.tasks.split(",") if name and self._can_run(TASKS[name])]
         self.rows = [ROWS[name] for name in settings.rows.split(",") if name]
-        self.seeds = [int(seed) for seed in settings.seeds.split(",")]
+        self.seeds = finished.seeds(settings.seeds)
 
     def _can_run(self, task: Task) -> bool:
         for flag in (task.flag, f"{task.language}_model"):
@@ -167,7 +165,7 @@ class Bench:
         parameters = float(told[1].replace(",", "")) if told else 0.0
         measures = {**faq_rows.measured(task, data, output), **took, "parameters": parameters}
         finished.add(self.path, cell, measures)
-        self.found = finished.read(self.path, Cell)
+        self.found[cell] = measures
         shutil.rmtree(output)  # the weights of all runs together would fill a disk
         tell(", ".join(f"{name} {value:.4g}" for name, value in measures.items()))
 

@@ -3,7 +3,7 @@
 import json
 import pathlib
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from bert import files
@@ -37,7 +37,15 @@ def add(path: pathlib.Path, cell: NamedTuple, measures: Mapping[str, float]) -> 
     files.write_text(str(path), f"{whole}{line}\n")
 
 
-def spread(values: list[float]) -> str:
+def seeds(listed: str) -> list[int]:
+    """Those that `--seeds` lists. Raises InputError for what is no number."""
+    for seed in listed.split(","):
+        if not seed.isdecimal():
+            raise InputError(f"--seeds has '{seed}', expected numbers separated by commas")
+    return [int(seed) for seed in listed.split(",")]
+
+
+def spread(values: Sequence[float]) -> str:
     """Mean ± standard deviation (n - 1) of several values; one alone has no spread."""
     if len(values) == 1:
         return f"{values[0]:.3f}"

@@ -5,8 +5,8 @@ transformers on the same data and settings; at several learning rates, with seve
         --chinese_model_dir=chinese_output/model --tnews_dir=tnews --work_dir=quality --torch_python=torch/bin/python
 
 A model is a folder in Google's layout, as `bert convert --to=google` makes it of others; TNEWS is learned by the
-Chinese one, and not with transformers. The peer lives in an
-environment of its own, and is left out if it is not given or lacks its packages:
+Chinese one, and not with transformers. The peer lives in an environment of its own, and is left out if it is not given
+or lacks its packages:
 
     python -m venv torch && torch/bin/pip install torch==2.13.0 transformers==5.23.0
 
@@ -15,6 +15,7 @@ and processor seconds are of that process from start to end, imports included. A
 and is not run again, so a benchmark that was stopped goes on; the table shows all results that are there.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -25,9 +26,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from benchmarks import alternating, quality_table
+from benchmarks import alternating, finished, quality_table
 from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Run, all_runs
 from benchmarks.train_step import machine, print_table
 from bert import cli, files, flags
@@ -64,19 +65,20 @@ class Settings:
             for part in filter(None, getattr(self, name).split(",")):
                 if part not in known:
                     raise InputError(f"--{name} has '{part}', expected some of {','.join(known)}")
-        for name, kind in (("learning_rates", float), ("seeds", int)):
-            if not _all_above_0(getattr(self, name), kind):
-                raise InputError(f"--{name} is '{getattr(self, name)}', expected numbers above 0, comma-separated")
+        finished.seeds(self.seeds)
+        rates(self.learning_rates)
         flags.check_positive(self, "train_batch_size")
         if self.torch_python and not shutil.which(self.torch_python):
             raise InputError(f"--torch_python={self.torch_python}: there is no such program")
 
 
-def _all_above_0(listed: str, kind: Callable[[str], float]) -> bool:
-    try:
-        return all(kind(part) > 0 for part in listed.split(","))
-    except ValueError:
-        return False
+def rates(listed: str) -> list[float]:
+    """Those that `--learning_rates` lists. Raises InputError for what is no number above 0."""
+    with contextlib.suppress(ValueError):
+        found = [float(part) for part in listed.split(",")]
+        if all(rate > 0 for rate in found):
+            return found
+    raise InputError(f"--learning_rates is '{listed}', expected numbers above 0, separated by commas")
 
 
 class Bench:
@@ -86,8 +88,7 @@ class Bench:
         self.settings = settings
         self.work_dir = pathlib.Path(settings.work_dir)
         self.work_dir.mkdir(parents=True, exist_ok=True)
-        self.rates = [float(part) for part in settings.learning_rates.split(",")]
-        self.seeds = [int(part) for part in settings.seeds.split(",")]
+        self.rates, self.seeds = rates(settings.learning_rates), finished.seeds(settings.seeds)
         given = {flag: getattr(settings, flag) for flag in ("model_dir", "chinese_model_dir")}
         self.models = {flag: pathlib.Path(folder) for flag, folder in given.items() if folder}
         self.fingerprints = {flag: fingerprint(folder, f"--{flag}") for flag, folder in self.models.items()}

@@ -6,6 +6,8 @@ import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmarks import finished
+
 PROGRAMS = ("ours", "uncorrected", "transformers")
 
 
@@ -148,10 +150,8 @@ def spread(values: Sequence[float]) -> str:
     """Mean, standard deviation and the values themselves; a single value alone."""
     if not values:
         return "-"
-    if len(values) == 1:
-        return f"{values[0]:.3f}"
     each = ", ".join(f"{value:.3f}" for value in values)
-    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f} ({each})"
+    return finished.spread(values) + (f" ({each})" if len(values) > 1 else "")
 
 
 def cost(name: str, results: Mapping[Run, dict], task: str) -> list[str]:

@@ -243,6 +243,20 @@ def test_quality_results_of_other_settings_are_not_mixed(tmp_path):
         quality_bench(tmp_path).results()
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"learning_rates": "1e-4,0"}, "--learning_rates is '1e-4,0', expected numbers above 0, separated by commas"),
+        ({"learning_rates": "1e-4,a"}, "--learning_rates is '1e-4,a', expected numbers above 0, separated by commas"),
+        ({"seeds": "1,b"}, "--seeds has 'b', expected numbers separated by commas"),
+    ],
+)
+def test_quality_refuses_what_is_no_number(tmp_path, flags, message):
+    settings = quality.Settings(model_dir=str(tmp_path), work_dir=str(tmp_path / "work"), **flags)
+    with pytest.raises(InputError, match=re.escape(message)):
+        settings.check()
+
+
 def test_quality_measures_counted_by_hand():
     # Of the second label, "1": found 2 of 3, and 2 of the 3 said are right. "0": 1 of 2, both ways.
     gold, said = ["0", "0", "1", "1", "1"], ["0", "1", "1", "1", "0"]

@@ -45,9 +45,7 @@ class Settings:
         for name in filter(None, self.tasks.split(",")):
             if name not in TASKS:
                 raise InputError(f"--tasks has '{name}', expected some of {','.join(TASKS)}")
-        for seed in self.seeds.split(","):
-            if not seed.isdecimal():
-                raise InputError(f"--seeds has '{seed}', expected numbers separated by commas")
+        finished.seeds(self.seeds)
         if self.train_rows < 0:
             raise InputError(f"--train_rows is {self.train_rows}, expected 0 or more")
         for name, folder in self.folders().items():
@@ -71,7 +69,7 @@ class Settings:
         """What is to be measured: first seeds first, so that every row has a result early."""
         rows = [*([RANDOM] if self.random else []), *self.folders()]
         tasks = [name for name in self.tasks.split(",") if name and self.data_dir(TASKS[name])]
-        for seed in map(int, self.seeds.split(",")):
+        for seed in finished.seeds(self.seeds):
             for task in tasks:
                 for model in rows:
                     yield Cell(model, task, seed, self.train_rows)
