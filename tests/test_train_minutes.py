@@ -12,6 +12,7 @@ from tests import commands
 from tests.test_training import assert_same_bits, flags_of, last_values, losses, start, wait_for_step
 
 MINUTES = 1
+SECONDS = r"Seconds: (\S+) a step \(\d+ measured\), (\S+) an evaluation, (\S+) a checkpoint, (\S+) to begin"
 SMALL = {"num_hidden_layers": 1, "hidden_size": 16, "intermediate_size": 32}
 
 
@@ -24,15 +25,17 @@ def plan_of(folder) -> dict:
 
 
 @pytest.mark.slow
-def test_a_run_ends_near_its_time_and_is_the_run_of_the_planned_steps(tmp_path):
-    """And the same bits come of that number of steps without a budget: what was measured left no trace."""
+def test_a_plan_fills_the_time_at_the_measured_speed_and_is_the_run_of_its_steps(tmp_path):
+    """And the same bits come of that number of steps without a budget: what was measured left no trace.
+
+    When the run ends is the machine's affair: freed from other work after the measuring, it may need half the time.
+    """
     common = {"train_minutes": MINUTES, "num_train_steps": 100_000, "num_warmup_steps": 20_000, "do_eval": True}
     began = time.monotonic()
     outcome = run(tmp_path / "timed", save_checkpoints_steps=50, **common)
     seconds = time.monotonic() - began
     assert outcome.status == 0, outcome.stderr
     plan = plan_of(tmp_path / "timed")
-    assert 0.5 * 60 * MINUTES < seconds < 2 * 60 * MINUTES  # the machine may be busy with other things
     assert plan["train_minutes"] == MINUTES
     assert plan["warmup_steps"] == plan["total_steps"] // 5
     assert plan["seconds_used"] == pytest.approx(seconds, abs=1)
@@ -40,6 +43,9 @@ def test_a_run_ends_near_its_time_and_is_the_run_of_the_planned_steps(tmp_path):
     printed = re.search(rf"  Plan: {steps} steps \({warmup} warmup\) in the (\d\.\d) minutes left", outcome.stderr)
     assert printed
     assert 0 < float(printed[1]) <= MINUTES  # 1.0 on a machine that measures in less than three seconds
+    step, evaluation, checkpoint, begin = map(float, re.search(SECONDS, outcome.stderr).groups())
+    planned = begin + evaluation + checkpoint + steps * (step + checkpoint / 50)
+    assert planned == pytest.approx(60 * float(printed[1]), rel=0.005, abs=3)  # the minutes have one digit, 6 seconds
     assert f"  Num steps = {steps} ({warmup} warmup)" in outcome.stderr
     assert re.search(r"At the end: \d\.\d of 1 minutes used\.", outcome.stderr)
     assert len(losses(tmp_path / "timed")) == steps
