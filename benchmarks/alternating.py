@@ -11,14 +11,14 @@ import os
 import pathlib
 import statistics
 import subprocess
-import sys
 import tempfile
 
+from benchmarks.processes import ENVIRONMENT
+from benchmarks.tables import tell
 from bert.errors import InputError
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPTS = ROOT / "benchmarks" / "peers"
-ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,7 @@ def measure(programs: list[Program], rounds: int) -> dict[str, Result]:
     """Name -> result, of the programs whose packages are there; the others are told on stderr and left out."""
     for program in programs:
         if not program.python:
-            _tell(f"{program.name}: left out, no Python is given for it")
+            tell(f"{program.name}: left out, no Python is given for it")
     with contextlib.ExitStack() as resources:
         workers = [Worker(program, resources) for program in programs if program.python]
         ready = [(worker, worker.answer()) for worker in workers]  # they import at the same time...
@@ -113,10 +113,10 @@ def measure(programs: list[Program], rounds: int) -> dict[str, Result]:
         for worker, answer in ready:
             name = worker.program.name
             if "missing" in answer:
-                _tell(f"{name}: left out, {worker.program.python} has no package {answer['missing']}")
+                tell(f"{name}: left out, {worker.program.python} has no package {answer['missing']}")
                 continue
             results[name] = Result(worker.program, {**answer, **worker.go(0)})  # ...and warm up one by one
-            _tell(f"{name}: warmed up in {results[name].about['warm_up_seconds']:.1f} s")
+            tell(f"{name}: warmed up in {results[name].about['warm_up_seconds']:.1f} s")
         for number in range(rounds):
             for worker, _ in ready:
                 result = results.get(worker.program.name)
@@ -124,7 +124,7 @@ def measure(programs: list[Program], rounds: int) -> dict[str, Result]:
                     run = worker.go(worker.program.steps)
                     result.runs.append(run)
                     step = run["seconds"] / worker.program.steps
-                    _tell(f"round {number + 1}, {worker.program.name}: {step:.3f} s a step, loss {run['loss']:.3f}")
+                    tell(f"round {number + 1}, {worker.program.name}: {step:.3f} s a step, loss {run['loss']:.3f}")
     return results
 
 
@@ -136,7 +136,3 @@ def measure_alike(programs: list[Program], rounds: int) -> dict[str, Result]:
     if len({*sizes.values()} - {None}) > 1:
         raise InputError(f"the models differ: they have these numbers of parameters: {sizes}")
     return results
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 from benchmarks import alternating
 from benchmarks.alternating import Program, Result
-from benchmarks.train_step import MINILM, machine, print_table
+from benchmarks.tables import machine, print_table
+from benchmarks.train_step import MINILM
 from bert import cli, flags
 from bert.config import BertConfig
 from bert.errors import InputError

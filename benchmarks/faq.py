@@ -28,8 +28,8 @@ from typing import NamedTuple
 from benchmarks import faq_data, faq_rows, finished
 from benchmarks.faq_data import TASKS, Draw, Task
 from benchmarks.faq_rows import ROWS, Model, Row
-from benchmarks.quality import tell, timed
-from benchmarks.train_step import machine, print_table
+from benchmarks.processes import timed
+from benchmarks.tables import machine, print_table, tell
 from bert import cli, files, flags
 from bert.errors import InputError
 from bert.options import option, required

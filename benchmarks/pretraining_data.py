@@ -30,13 +30,13 @@ import itertools
 import json
 import os
 import pathlib
-import platform
 import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks import processes
+from benchmarks.tables import machine, print_table, tell
 from bert import cli, flags, sidecar
 from bert.errors import InputError
 from bert.options import option, required
@@ -126,7 +126,7 @@ class Bench:
             flags["num_workers"] = name.split()[1]
         argv = [python, "-c", program, *(f"--{flag}={value}" for flag, value in flags.items())]
         run = processes.run(argv, folder, look_at_memory)
-        print(f"{name}: {run.seconds:.1f} s", file=sys.stderr)
+        tell(f"{name}: {run.seconds:.1f} s")
         return run
 
     def text(self, megabytes: float) -> pathlib.Path:
@@ -178,20 +178,16 @@ def speed_table(settings: Settings, bench: Bench) -> None:
         name: bench.run(name, text, look_at_memory=True, dupe_factor=settings.dupe_factor, **flags).megabytes
         for name, flags in programs.items()
     }
-    print(
-        f"\n{settings.megabytes:g} MB, dupe_factor {settings.dupe_factor}, medians of {settings.rounds}, {machine()}\n"
-    )
-    print(
-        "| program | seconds | processor seconds | instances/s | MB/s | times the original | MB of memory | records |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    lines = []
     for name, (count, mark) in prints.items():
-        seconds = _median(runs[name], "seconds")
-        print(
-            f"| {name} | {seconds:.2f} | {_median(runs[name], 'cpu_seconds'):.2f} | {count / seconds:.0f} "
-            f"| {settings.megabytes / seconds:.2f} | {_times_the_original(name, runs, prints)} | {memory[name]:.0f} "
-            f"| {count}, {mark} |"
-        )
+        seconds, cpu_seconds = _median(runs[name], "seconds"), _median(runs[name], "cpu_seconds")
+        speed = f"{count / seconds:.0f}", f"{settings.megabytes / seconds:.2f}"
+        times = _times_the_original(name, runs, prints)
+        line = [name, f"{seconds:.2f}", f"{cpu_seconds:.2f}", *speed, times, f"{memory[name]:.0f}", f"{count}, {mark}"]
+        lines.append(line)
+    header = ["program", "seconds", "processor seconds", "instances/s", "MB/s", "times the original", "MB of memory"]
+    size = f"{settings.megabytes:g} MB, dupe_factor {settings.dupe_factor}"
+    print_table(f"{size}, medians of {settings.rounds}", [*header, "records"], lines)
 
 
 def _median(runs: Sequence[processes.Run], quantity: str) -> float:
@@ -216,24 +212,20 @@ def scaling_table(settings: Settings, bench: Bench) -> None:
     for _ in range(settings.scaling_rounds):
         for name in names:
             runs[name].append(bench.run(name, text, dupe_factor=settings.dupe_factor))
-    size = f"{settings.scaling_megabytes:g} MB, dupe_factor {settings.dupe_factor}"
-    print(f"\n{size}, medians of {settings.scaling_rounds}, {machine()}\n")
-    print(f"| program | seconds | processor seconds | MB/s | times {names[1]} |")
-    print("|---|---|---|---|---|")
+    lines = []
     for name in names:
-        seconds = _median(runs[name], "seconds")
+        seconds, cpu_seconds = _median(runs[name], "seconds"), _median(runs[name], "cpu_seconds")
         times = statistics.median(a.seconds / b.seconds for a, b in zip(runs[names[1]], runs[name], strict=True))
-        print(
-            f"| {name} | {seconds:.1f} | {_median(runs[name], 'cpu_seconds'):.1f} "
-            f"| {settings.scaling_megabytes / seconds:.1f} | {times:.2f} |"
-        )
+        speed = settings.scaling_megabytes / seconds
+        lines.append([name, f"{seconds:.1f}", f"{cpu_seconds:.1f}", f"{speed:.1f}", f"{times:.2f}"])
+    header = ["program", "seconds", "processor seconds", "MB/s", f"times {names[1]}"]
+    size = f"{settings.scaling_megabytes:g} MB, dupe_factor {settings.dupe_factor}"
+    print_table(f"{size}, medians of {settings.scaling_rounds}", header, lines)
 
 
 def memory_table(settings: Settings, bench: Bench) -> None:
     """Memory against the size of the input, dupe_factor 1."""
-    print(f"\nMemory and size of the text, dupe_factor 1, {machine()}\n")
-    print("| MB of text | program | seconds | MB of memory | allowed: 200 + 12 a token |")
-    print("|---|---|---|---|---|")
+    lines = []
     for megabytes in map(int, settings.memory_megabytes.split(",")):
         text = bench.text(megabytes)
         for name in ("exact", "streaming 2"):
@@ -243,7 +235,9 @@ def memory_table(settings: Settings, bench: Bench) -> None:
             ]
             tokens = sum(values["counts"]["tokens"] for values in described)
             allowed = f"{200 + 12 * tokens / 1e6:.0f}" if name == "exact" else "flat"
-            print(f"| {megabytes} | {name} | {run.seconds:.1f} | {run.megabytes:.0f} | {allowed} |", flush=True)
+            lines.append([megabytes, name, f"{run.seconds:.1f}", f"{run.megabytes:.0f}", allowed])
+    header = ["MB of text", "program", "seconds", "MB of memory", "allowed: 200 + 12 a token"]
+    print_table("Memory and size of the text, dupe_factor 1", header, lines)
 
 
 def stage_table(settings: Settings, bench: Bench) -> None:
@@ -253,19 +247,10 @@ def stage_table(settings: Settings, bench: Bench) -> None:
 
     options = Options(vocab_file=settings.vocab_file, dupe_factor=settings.dupe_factor)
     text = bench.text(settings.stage_megabytes).read_text(encoding="utf-8")
-    print(f"\n{settings.stage_megabytes:g} MB, dupe_factor {settings.dupe_factor}, {machine()}\n")
-    print("| stage | microseconds of the processor an instance |")
-    print("|---|---|")
-    for stage, seconds in pretraining_stages.measure(text, options).items():
-        print(f"| {stage} | {1e6 * seconds:.2f} |")
-
-
-def machine() -> str:
-    """The machine in one line."""
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line for line in lines if line.startswith("model name")]
-    name = names[0].partition(":")[2].strip() if names else platform.machine()
-    return f"{len(names)} cores, {name}, Python {platform.python_version()}"
+    stages = pretraining_stages.measure(text, options)
+    lines = [[stage, f"{1e6 * seconds:.2f}"] for stage, seconds in stages.items()]
+    size = f"{settings.stage_megabytes:g} MB, dupe_factor {settings.dupe_factor}"
+    print_table(size, ["stage", "microseconds of the processor an instance"], lines)
 
 
 def main(settings: Settings) -> None:
@@ -279,6 +264,7 @@ def main(settings: Settings) -> None:
             memory_table(settings, bench)
         if settings.stage_megabytes:
             stage_table(settings, bench)
+    print(f"\n{machine({})}")
 
 
 if __name__ == "__main__":

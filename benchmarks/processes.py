@@ -1,4 +1,6 @@
-"""Runs of programs in processes of their own: seconds from the end of the imports, processor seconds, memory.
+"""Runs of programs in processes of their own: wall seconds, processor seconds, memory.
+
+`timed` takes a program as it is, imports included; `run` one that says where they end:
 
 A program says "imported", waits for a line, works, says how many seconds that took, and waits for another line.
 Processor seconds are read at both lines, so nothing disturbs the work between them. Memory has to be looked at again
@@ -12,10 +14,12 @@ import pathlib
 import select
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 
 from bert.errors import InputError
 
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 _SECONDS_BETWEEN_LOOKS = 0.05
 
 # Stands before and behind the work of a program, Python both.
@@ -30,6 +34,30 @@ class Run:
     seconds: float
     cpu_seconds: float
     megabytes: float = 0.0
+
+
+def timed(argv: Sequence[str], log: str) -> dict[str, float]:
+    """Runs a program to its end: its wall and processor seconds, and those of everything else on the machine.
+
+    Raises InputError with the last line of the log, which holds what it printed, when it fails.
+    """
+    start, busy = time.perf_counter(), _busy_seconds()
+    with open(log, "w", encoding="utf-8") as file:
+        process = subprocess.Popen(argv, env={**os.environ, **ENVIRONMENT}, stdout=file, stderr=file)
+        _, status, usage = os.wait4(process.pid, 0)  # of this process and its children alone
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds, busy = time.perf_counter() - start, _busy_seconds() - busy
+    if process.returncode:
+        last = (pathlib.Path(log).read_text(encoding="utf-8").strip() or "failed without a word").splitlines()[-1]
+        raise InputError(f"{log}: {last}")
+    own = usage.ru_utime + usage.ru_stime
+    return {"seconds": seconds, "cpu_seconds": own, "other_cpu_seconds": max(0.0, busy - own)}
+
+
+def _busy_seconds() -> float:
+    """Seconds that the machine's processors have worked since its start, all programs together."""
+    user, nice, system = map(int, pathlib.Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def run(argv: Sequence[str], folder: pathlib.Path, look_at_memory: bool = False) -> Run:

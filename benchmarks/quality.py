@@ -25,12 +25,12 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 
 from benchmarks import alternating, finished, quality_table
+from benchmarks.processes import timed
 from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Run, all_runs
-from benchmarks.train_step import machine, print_table
+from benchmarks.tables import machine, print_table, tell
 from bert import cli, files, flags
 from bert.config import BertConfig
 from bert.errors import InputError
@@ -231,28 +231,6 @@ def missing_packages(python: str, packages: Sequence[str]) -> list[str]:
     return subprocess.run([python, "-c", program, *packages], check=True, capture_output=True, text=True).stdout.split()
 
 
-def timed(argv: Sequence[str], log: str) -> dict[str, float]:
-    """Runs a program to its end: its wall and processor seconds, and those of everything else on the machine."""
-    environment = {**os.environ, **alternating.ENVIRONMENT}
-    start, busy = time.perf_counter(), busy_seconds()
-    with open(log, "w", encoding="utf-8") as file:
-        process = subprocess.Popen(argv, env=environment, stdout=file, stderr=file)
-        _, status, usage = os.wait4(process.pid, 0)  # of this process and its children alone
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds, busy = time.perf_counter() - start, busy_seconds() - busy
-    if process.returncode:
-        last = (pathlib.Path(log).read_text(encoding="utf-8").strip() or "failed without a word").splitlines()[-1]
-        raise InputError(f"{log}: {last}")
-    own = usage.ru_utime + usage.ru_stime
-    return {"seconds": seconds, "cpu_seconds": own, "other_cpu_seconds": max(0.0, busy - own)}
-
-
-def busy_seconds() -> float:
-    """Seconds that the machine's processors have worked since its start, all programs together."""
-    user, nice, system = map(int, pathlib.Path("/proc/stat").read_text().split()[1:4])
-    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
-
-
 def export_weights(model_dir: pathlib.Path, path: pathlib.Path) -> None:
     """Writes encoder and pooler of a Google checkpoint to an .npz under transformers' names, unless it is there."""
     import numpy as np
@@ -279,10 +257,6 @@ def print_results(settings: Settings, results: Mapping[Run, dict]) -> None:
     print(f"\nOther programs used of the machine's processors: {shares}.")
     versions = {name: version for result in results.values() for name, version in result["versions"].items()}
     print(machine(versions))
-
-
-def tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def main(settings: Settings) -> None:

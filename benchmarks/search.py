@@ -9,10 +9,9 @@ the extra `retrieval`.
 import dataclasses
 import importlib.metadata
 import statistics
-import sys
 import time
 
-from benchmarks.train_step import machine, print_table
+from benchmarks.tables import machine, print_table, tell
 from bert import cli, flags
 from bert.options import option
 
@@ -66,7 +65,7 @@ def main(settings: Settings) -> None:
         same = np.mean([len(np.intersect1d(a, b)) / settings.top_k for a, b in zip(found, expected, strict=True)])
         times = f"{statistics.median(single):.2f}", f"{np.percentile(single, 99):.2f}", f"{together:.2f}"
         rows.append([name, f"{made:.1f}", *times, f"{same:.3f}"])
-        print(f"{name}: done", file=sys.stderr)
+        tell(f"{name}: done")
     title = f"{settings.questions} questions of {settings.answers} answers, {settings.width} numbers each"
     heads = ["index", "made in s", "ms a query", "p99", "ms a query, together", f"of the nearest {settings.top_k}"]
     print_table(title, heads, rows)

@@ -23,7 +23,7 @@ import tempfile
 
 from benchmarks import alternating
 from benchmarks.alternating import Program, Result
-from benchmarks.train_step import machine, print_table
+from benchmarks.tables import machine, print_table
 from bert import cli, flags
 from bert.errors import InputError
 from bert.options import option, required

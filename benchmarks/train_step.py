@@ -12,17 +12,15 @@ The model has 6 layers of 384 if --bert_config_file names no other. docs/benchma
 """
 
 import dataclasses
-import os
 import pathlib
-import platform
 import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
 
 from benchmarks import alternating, operations
 from benchmarks.alternating import Program, Result
+from benchmarks.tables import machine, print_table, tell
 from bert import cli, flags
 from bert.config import BertConfig
 from bert.errors import InputError
@@ -213,7 +211,7 @@ def mrpc(bench: Bench) -> None:
 
     settings = bench.settings
     if not settings.mrpc_dir:
-        print("mrpc: left out, --mrpc_dir is not given", file=sys.stderr)
+        tell("mrpc: left out, --mrpc_dir is not given")
         return
     batches, count = settings.mrpc_batches, settings.mrpc_batches * settings.batch_size
     sources = settings.mrpc_dir, settings.vocab_file
@@ -331,22 +329,6 @@ def print_steps(title: str, what: str, ratio: str, results: dict[str, Result], b
         for name, result in results.items()
     ]
     print_table(title, header, lines)
-
-
-def print_table(title: str, header: Sequence[str], lines: Sequence[Sequence[object]]) -> None:
-    print(f"\n### {title}\n")
-    for line in (header, ["---"] * len(header), *lines):
-        print("| " + " | ".join(map(str, line)) + " |")
-    sys.stdout.flush()
-
-
-def machine(versions: dict[str, str]) -> str:
-    """The machine and the programs' versions in one line."""
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    versions = {"Python": platform.python_version(), **versions}
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{len(os.sched_getaffinity(0))} cores, {names[0] if names else platform.machine()}; {packages}"
 
 
 def main(settings: Settings) -> None:
