@@ -29,7 +29,7 @@ LAYERS = (
         "bert.sidecar",
         "bert.tokenization",
     ),
-    ("bert.layers", "bert.layouts", "bert.records"),
+    ("bert.halves", "bert.layers", "bert.layouts", "bert.records"),
     ("bert.dynamic_masking", "bert.pretraining_data", "bert.tasks", "bert.transformer"),
     ("bert.checkpoint", "bert.input_pipeline", "bert.modeling", "bert.optimization", "bert.pooling"),
     ("bert.encoders",),

@@ -355,11 +355,12 @@ def golden_steps(
     padded: bool = False,
     cut: bool = False,
     packed: bool = False,
+    halved: bool = False,
 ) -> dict[str, np.ndarray]:
     """The ten reference steps of the micro model, through the compiled steps of a real run."""
     folder = golden / "model" / "micro"
     model = references.pretraining_model(folder)
-    model.recompute, model.encoder.packed = recompute, packed
+    model.recompute, model.encoder.packed, model.halved = recompute, packed, halved
     optimizer = AdamWeightDecay(WarmupLinearDecay(1e-4, 10, 3))
     optimizer.build(model.trainable_variables)
     arrays = np.load(folder / "train_batches.npz")
@@ -387,6 +388,9 @@ def golden_steps(
         {"padded": True, "cut": True},
         {"padded": True, "packed": True},
         {"packed": True, "accumulation": 2, "recompute": True},
+        {"halved": True},
+        {"halved": True, "padded": True, "packed": True},
+        {"halved": True, "accumulation": 2, "recompute": True},
     ],
 )
 def test_the_reference_trajectory_holds_in_every_mode(golden, mode):

@@ -1,6 +1,8 @@
 """Training steps of this project, as its commands run them: records, input pipeline, `Steps.train`. And its variants,
 and plain matrix products, the measure of the machine."""
 
+import contextlib
+
 import worker
 
 
@@ -15,6 +17,10 @@ class Program:
         from bert.optimization import AdamWeightDecay
         from bert.training import run
 
+        with contextlib.suppress(ImportError):  # of an older checkout
+            from bert import halves
+
+            halves.use_own_cores()
         options = specification.get("options", {})
         change_model(options)
         config = BertConfig.from_dict({**specification["config"], **options.get("config", {})})
@@ -23,6 +29,8 @@ class Program:
         with run.precision(options.get("mixed_precision", "none")):
             model = heads.PretrainingModel(config) if is_pretraining else heads.SequenceClassifier(config, 2)
         model.recompute = options.get("recompute", False)
+        if "halves" in locals():
+            model.halved = halves.pay(config.hidden_size, tf.distribute.get_strategy())
         optimizer = AdamWeightDecay(1e-5)
         optimizer.build(model.trainable_variables)
         if hasattr(optimizer, "note_touched_rows"):  # an older checkout has it not

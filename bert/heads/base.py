@@ -42,6 +42,10 @@ class Mean(NamedTuple):
     def value(self) -> tf.Tensor:
         return tf.math.divide_no_nan(self.sum, self.weight + self.epsilon)
 
+    def plus(self, other: "Mean") -> "Mean":
+        """That of both parts of a batch together."""
+        return Mean(self.sum + other.sum, self.weight + other.weight, self.epsilon)
+
 
 def weighted(values: tf.Tensor, weights: tf.Tensor, epsilon: float = 0.0) -> Mean:
     """The mean of `values` under `weights`, two tensors of one shape."""
@@ -82,10 +86,14 @@ class HeadedModel(keras.Model):
 
     Attributes:
       stands_on: the encoders that can give what the head reads.
+      rows_are_independent: whether the loss of a batch is the sum of its rows'.
+      halved: whether a batch is computed in two `halves`.
     """
 
     built: bool
     stands_on: ClassVar[tuple[str, ...]] = ENCODERS
+    rows_are_independent: ClassVar[bool] = True
+    halved = False
 
     def __init__(self, config: BertConfig | dict, name: str = "", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bert import halves
 from bert.config import BertConfig
 from bert.heads.base import HeadedModel, Mean, Tensors, correct, cross_entropy, weighted
 from bert.measures import Measure, loss
@@ -29,6 +30,7 @@ class TwoTower(HeadedModel):
     """
 
     declared_measures = (Measure("in_batch_accuracy", short="acc"),)
+    rows_are_independent = False
 
     def __init__(
         self,
@@ -52,9 +54,16 @@ class TwoTower(HeadedModel):
         sides = [name.removesuffix("input_ids") for name in batch if name.endswith("input_ids")]
         ids, mask = (tf.concat([batch[side + name] for side in sides], axis=0) for name in ("input_ids", "input_mask"))
         rows = {"input_ids": ids, "input_mask": mask, "segment_ids": tf.zeros_like(ids)}
-        hidden = self.encode(rows, seed=seed)["sequence_output"]  # [sides * B, S, H]
-        vectors = tf.math.l2_normalize(pool(hidden, mask, self.pooling), axis=1)  # [sides * B, H]
+        if self.halved and seed is not None:
+            parts = [self._vectors(part, halves.seed(seed, number)) for number, part in enumerate(halves.of(rows))]
+            vectors = tf.concat(parts, axis=0)  # [sides * B, H]
+        else:
+            vectors = self._vectors(rows, seed)
         return {f"{side}vector": part for side, part in zip(sides, tf.split(vectors, len(sides)), strict=True)}
+
+    def _vectors(self, rows: Tensors, seed: tf.Tensor | None) -> tf.Tensor:
+        hidden = self.encode(rows, seed=seed)["sequence_output"]  # [B, S, H]
+        return tf.math.l2_normalize(pool(hidden, rows["input_mask"], self.pooling), axis=1)  # [B, H]
 
     @property
     def declared_losses(self) -> tuple[Measure, ...]:

@@ -6,7 +6,8 @@ rows of a batch.
 """
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+import concurrent.futures
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -32,6 +33,7 @@ class Forward(abc.ABC):
     """
 
     outputs: Sequence[str]
+    at_once = 1  # batches
 
     @abc.abstractmethod
     def run(self, batch: np.ndarray) -> Sequence[np.ndarray]:
@@ -50,15 +52,27 @@ class Forward(abc.ABC):
         lengths = rows[INPUTS.index("input_mask")].sum(axis=1)  # [R]
         order = np.argsort(-lengths, kind="stable")
         outputs: Outputs = {name: [np.zeros(0, np.float32)] * len(lengths) for name in self.outputs}
-        begin = 0
-        while begin < len(order):
-            longest = int(lengths[order[begin]])
-            chosen = order[begin : begin + max(1, POSITIONS_PER_BATCH // longest)]  # [B]
-            for name, values in zip(self.outputs, self.run(rows[:, chosen, :longest]), strict=True):
-                for row, value in zip(chosen.tolist(), values, strict=True):
-                    outputs[name][row] = value
-            begin += len(chosen)
+        batches = list(_batches(order, lengths))
+
+        def run(chosen: np.ndarray) -> Sequence[np.ndarray]:
+            return self.run(rows[:, chosen, : lengths[chosen[0]]])
+
+        with concurrent.futures.ThreadPoolExecutor(self.at_once) as pool:
+            found = pool.map(run, batches) if self.at_once > 1 else map(run, batches)
+            for chosen, batch_outputs in zip(batches, found, strict=True):
+                for name, values in zip(self.outputs, batch_outputs, strict=True):
+                    for row, value in zip(chosen.tolist(), values, strict=True):
+                        outputs[name][row] = value
         return outputs
+
+
+def _batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """Parts [B] of the rows in `order`, which is from the longest to the shortest."""
+    begin = 0
+    while begin < len(order):
+        end = begin + max(1, POSITIONS_PER_BATCH // int(lengths[order[begin]]))
+        yield order[begin:end]
+        begin = end
 
 
 class TensorFlowForward(Forward):
@@ -82,6 +96,8 @@ class TensorFlowForward(Forward):
         # no loops, which recurrent encoders have.
         has_loops = any(operation.type.endswith("While") for operation in self._graph.graph.get_operations())
         self._executor = "" if has_loops else "SINGLE_THREADED_EXECUTOR"
+        if tf.config.threading.get_intra_op_parallelism_threads() == 1:  # after a training (`halves.use_own_cores`)
+            self.at_once = 2
 
     def run(self, batch: np.ndarray) -> Sequence[np.ndarray]:
         with context.function_executor_type(self._executor):

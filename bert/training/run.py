@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert import checkpoint, distribution, files, formats, measures
+from bert import checkpoint, distribution, files, formats, halves, measures
 from bert.config import ENCODERS, BertConfig
 from bert.errors import InputError
 from bert.flags import EvaluationFlags, TPUFlags, TrainingFlags
@@ -104,6 +104,7 @@ def opened(
         model = build_model()
         optimizer = optimizer_of(settings, schedule) if schedule else None
     model.recompute = settings.recompute
+    model.halved = halves.pay(model.config.hidden_size, strategy)
     accumulation = settings.gradient_accumulation_steps
     trainer = Trainer(model, strategy, folder, optimizer, settings.seed, accumulation)
     resumed = trainer.restore(folder.best if folder.best.latest() and not schedule else None)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
 
+from bert import halves
 from bert.activations import plain_operations
 from bert.heads import HeadedModel, Mean, Tensors
 from bert.optimization import AdamWeightDecay
@@ -81,8 +82,12 @@ class Steps:
         return self._gathered_rows(self.strategy.run(self._outputs, args=(batch,)), batch)
 
     def _outputs(self, batch: Tensors) -> Tensors:
+        parts = halves.of(batch) if self.model.halved else [batch]
         with plain_operations():  # as fast without a gradient, and nothing is compiled for each length of a batch
-            return self.model(batch)
+            outputs = [self.model(part) for part in parts]
+        if len(outputs) == 1:
+            return outputs[0]
+        return {name: tf.concat([output[name] for output in outputs], axis=0) for name in outputs[0]}
 
     def _train_replica(self, batch: Tensors) -> dict[str, tf.Tensor]:
         """One step of one replica; what it returns is of the whole batch, but for `record`."""
@@ -109,10 +114,23 @@ class Steps:
             RECORD: batch[RECORD],
         }
 
-    def _gradients(
-        self, batch: Tensors, weights: Mapping[str, tf.Tensor], seed: tf.Tensor
-    ) -> tuple[list, dict[str, Mean]]:
+    def _gradients(self, batch: Tensors, weights: Tensors, seed: tf.Tensor) -> tuple[list, dict[str, Mean]]:
         """Gradients of this micro-batch's part of the loss (its sums over the weight of all), times the loss scale."""
+        if not (self.model.halved and self.model.rows_are_independent):
+            return self._gradients_of_part(batch, weights, seed)
+        parts = halves.of_like_lengths(batch)
+        gradients, pairs = self._gradients_of_half(parts[0], weights, halves.seed(seed, 0))
+        for part in parts[1:]:
+            more_gradients, more_pairs = self._gradients_of_half(part, weights, halves.seed(seed, 1))
+            gradients = list(map(_added, gradients, more_gradients))
+            pairs = {name: pair.plus(more_pairs[name]) for name, pair in pairs.items()}
+        return gradients, pairs
+
+    @tf.function  # traced once for both halves, which are of one size
+    def _gradients_of_half(self, batch: Tensors, weights: Tensors, seed: tf.Tensor) -> tuple[list, dict[str, Mean]]:
+        return self._gradients_of_part(batch, weights, seed)
+
+    def _gradients_of_part(self, batch: Tensors, weights: Tensors, seed: tf.Tensor) -> tuple[list, dict[str, Mean]]:
         variables = [variable.value for variable in self.model.trainable_variables]
         with tf.GradientTape() as tape:
             outputs = self.model(batch, seed=seed)
@@ -166,6 +184,14 @@ def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
     # The gradient of a table, which is sparse, as the whole table: a collective has one shape in all steps, but the
     # rows that a batch reads are as many as its positions.
     return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.convert_to_tensor(value))
+
+
+def _added(one: tf.Tensor | tf.IndexedSlices, other: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
+    """The sum of a variable's gradients; sparse ones, of a table, stay sparse."""
+    if not isinstance(one, tf.IndexedSlices):
+        return one + other
+    pairs = zip((one.values, one.indices), (other.values, other.indices), strict=True)
+    return tf.IndexedSlices(*(tf.concat(pair, axis=0) for pair in pairs), one.dense_shape)
 
 
 def _summed(pairs: Mapping[str, Mean]) -> dict[str, Mean]:

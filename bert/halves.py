@@ -1,0 +1,62 @@
+"""A batch in two halves, which two cores work on beside each other.
+
+Where two cores share one operation, each waits for the other at its end, some hundred times a step, and small
+operations are not worth sharing at all. The halves of a batch need nothing of each other before their gradients are
+added. On two cores each half has one of them to itself; on more, operations are shared, and there are two to choose
+from. There are two halves on every processor: dropout draws for each, so their number is part of what a seed means.
+"""
+
+import os
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+LEAST_HIDDEN_SIZE = 128  # of smaller models the operations take less time than to start them
+
+Tensors = Mapping[str, tf.Tensor]
+
+
+def use_own_cores() -> None:
+    """Lets every operation run on one core, where there are two for two halves; before TensorFlow computes anything."""
+    threads = tf.config.threading
+    is_chosen = threads.get_intra_op_parallelism_threads() or tf.config.list_physical_devices("GPU")
+    if is_chosen or len(os.sched_getaffinity(0)) != 2:
+        return
+    try:
+        threads.set_intra_op_parallelism_threads(1)
+    except RuntimeError:  # it has computed; a program that uses the library, and has its threads
+        return
+
+
+def pay(hidden_size: int, strategy: tf.distribute.Strategy) -> bool:
+    """Whether a model of this size has its batches halved: on one device, a processor."""
+    kinds = {device.device_type for device in tf.config.list_logical_devices()}
+    return hidden_size >= LEAST_HIDDEN_SIZE and strategy.num_replicas_in_sync == 1 and kinds == {"CPU"}
+
+
+def of(batch: Tensors) -> list[Tensors]:
+    """The first half of a batch and the second; the batch itself where it has one row, or a number not known."""
+    rows = _rows(batch)
+    if rows < 2:
+        return [batch]
+    middle = (rows + 1) // 2
+    return [{name: value[part] for name, value in batch.items()} for part in (slice(middle), slice(middle, None))]
+
+
+def of_like_lengths(batch: Tensors) -> list[Tensors]:
+    """Halves with as many tokens as each other, as near as can be: of the rows by length each has every second."""
+    rows = _rows(batch)
+    if rows < 2:
+        return [batch]
+    order = tf.argsort(tf.reduce_sum(batch["input_mask"], axis=1), stable=True)  # [B]
+    order = tf.ensure_shape(tf.concat([order[::2], order[1::2]], axis=0), [rows])
+    return of({name: tf.gather(value, order) for name, value in batch.items()})
+
+
+def seed(of_batch: tf.Tensor, number: int) -> tf.Tensor:
+    """The seed of a half, 0 or 1."""
+    return tf.random.experimental.stateless_fold_in(of_batch, number)
+
+
+def _rows(batch: Tensors) -> int:
+    return batch["input_mask"].shape[0] or 1
