@@ -3,7 +3,7 @@
 Where two cores share one operation, each waits for the other at its end, some hundred times a step, and small
 operations are not worth sharing at all. The halves of a batch need nothing of each other before their gradients are
 added. On two cores each half has one of them to itself; on more, operations are shared, and there are two to choose
-from. There are two halves on every processor: dropout draws for each, so their number is part of what a seed means.
+from. Dropout draws for each half, so what a seed means is another thing on one core, where there are no halves.
 """
 
 import os
@@ -20,7 +20,7 @@ def use_own_cores() -> None:
     """Lets every operation run on one core, where there are two for two halves; before TensorFlow computes anything."""
     threads = tf.config.threading
     is_chosen = threads.get_intra_op_parallelism_threads() or tf.config.list_physical_devices("GPU")
-    if is_chosen or len(os.sched_getaffinity(0)) != 2:
+    if is_chosen or _cores() != 2:
         return
     try:
         threads.set_intra_op_parallelism_threads(1)
@@ -29,9 +29,10 @@ def use_own_cores() -> None:
 
 
 def pay(hidden_size: int, strategy: tf.distribute.Strategy) -> bool:
-    """Whether a model of this size has its batches halved: on one device, a processor."""
+    """Whether a model of this size has its batches halved: on one device, a processor of two cores or more."""
     kinds = {device.device_type for device in tf.config.list_logical_devices()}
-    return hidden_size >= LEAST_HIDDEN_SIZE and strategy.num_replicas_in_sync == 1 and kinds == {"CPU"}
+    is_processor = strategy.num_replicas_in_sync == 1 and kinds == {"CPU"} and _cores() > 1
+    return is_processor and hidden_size >= LEAST_HIDDEN_SIZE
 
 
 def of(batch: Tensors) -> list[Tensors]:
@@ -56,6 +57,10 @@ def of_like_lengths(batch: Tensors) -> list[Tensors]:
 def seed(of_batch: tf.Tensor, number: int) -> tf.Tensor:
     """The seed of a half, 0 or 1."""
     return tf.random.experimental.stateless_fold_in(of_batch, number)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _rows(batch: Tensors) -> int:
