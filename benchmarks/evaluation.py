@@ -17,7 +17,7 @@ from collections.abc import Callable
 from benchmarks import alternating
 from benchmarks.alternating import Program, Result
 from benchmarks.tables import machine, print_table
-from benchmarks.train_step import MINILM
+from benchmarks.train_step import MINILM, check_checkout
 from bert import cli, flags
 from bert.config import BertConfig
 from bert.errors import InputError
@@ -35,6 +35,7 @@ class Settings:
     banking77_dir: str | None = option(None, "Folder with BANKING77's train.csv; without it it is left out.")
     questions: int = option(10_000, "How many of its questions are predicted.")
     torch_python: str | None = option(None, "Python of an environment with torch and transformers.")
+    before: str | None = option(None, "Folder of another checkout of this project, for a row more.")
     repeats: int = option(3, "Rounds in which the programs take turns.")
     bert_config_file: str | None = option(None, "Sizes of another model.")
     batch_size: int = option(32, "Rows in a batch.")
@@ -45,6 +46,7 @@ class Settings:
         flags.check_positive(self, "questions", "repeats", "batch_size")
         if self.torch_python and not shutil.which(self.torch_python):
             raise InputError(f"--torch_python={self.torch_python}: there is no such program")
+        check_checkout(self.before)
         if not (self.mrpc_dir or self.banking77_dir):
             raise InputError("nothing to measure: give --mrpc_dir or --banking77_dir, or both")
 
@@ -87,6 +89,7 @@ class Bench:
         script = "evaluate_with_transformers.py"
         programs = [
             self._program(OURS, "evaluate_with_bert.py", sys.executable, rows, work=work),
+            *self._before(rows, work),
             self._program("ours, the model alone", "evaluate_with_bert.py", sys.executable, rows, work="forward"),
             self._program("transformers, sorted by length", script, python, rows, sorted=True),
             self._program("transformers, as in the file", script, python, rows, sorted=False),
@@ -95,6 +98,13 @@ class Bench:
         for result in results.values():
             self.versions |= result.about["versions"]
         print_results(f"{title}, at most {self.settings.batch_size} in a batch", results)
+
+    def _before(self, rows: str, work: str) -> list[Program]:
+        """The same from another checkout, where one is given."""
+        if not self.settings.before:
+            return []
+        program = self._program("ours before", "evaluate_with_bert.py", sys.executable, rows, work=work)
+        return [dataclasses.replace(program, checkout=pathlib.Path(self.settings.before).resolve())]
 
     def _program(self, name: str, script: str, python: str | None, rows: str, **more: object) -> Program:
         settings = self.settings

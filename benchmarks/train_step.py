@@ -82,8 +82,7 @@ class Settings:
             python = getattr(self, name)
             if python and not shutil.which(python):
                 raise InputError(f"--{name}={python}: there is no such program")
-        if self.before and not (pathlib.Path(self.before) / "bert" / "modeling.py").exists():
-            raise InputError(f"--before={self.before}: no checkout of this project, it has no bert/modeling.py")
+        check_checkout(self.before)
         if self.mrpc_dir and not self.vocab_file:
             raise InputError("--mrpc_dir needs --vocab_file")
         if self.mrpc_batches > ROUND and self.mrpc_batches % ROUND:
@@ -95,6 +94,12 @@ class Settings:
                 f"--max_predictions_per_seq is {self.max_predictions_per_seq}, expected 1 to "
                 f"{self.max_seq_length - 2}, two less than --max_seq_length"
             )
+
+
+def check_checkout(before: str | None) -> None:
+    """Raises InputError where --before is given and names something else."""
+    if before and not (pathlib.Path(before) / "bert" / "modeling.py").exists():
+        raise InputError(f"--before={before}: no checkout of this project, it has no bert/modeling.py")
 
 
 class Bench:

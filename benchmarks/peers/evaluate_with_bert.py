@@ -2,6 +2,7 @@
 the order of the file. `forward` is the model alone on the same batches, which lie in memory. A step is a whole set."""
 
 import worker
+from with_bert import use_own_cores
 
 
 class Program:
@@ -14,8 +15,10 @@ class Program:
         from bert.input_pipeline import RecordSet, evaluation_batches
         from bert.training.loop import Trainer
 
+        set_halves = use_own_cores()
         keras.utils.set_random_seed(specification["seed"])
         model = heads.SequenceClassifier(BertConfig.from_dict(specification["config"]), 2)
+        set_halves(model)
         self.trainer = Trainer(model, tf.distribute.get_strategy(), folder=None)
         self.record_set = RecordSet(records.CLASSIFIER, (specification["records"],), specification["sizes"])
         self.batch_size = specification["batch_size"]

@@ -1,8 +1,6 @@
 """Training steps of this project, as its commands run them: records, input pipeline, `Steps.train`. And its variants,
 and plain matrix products, the measure of the machine."""
 
-import contextlib
-
 import worker
 
 
@@ -17,10 +15,7 @@ class Program:
         from bert.optimization import AdamWeightDecay
         from bert.training import run
 
-        with contextlib.suppress(ImportError):  # of an older checkout
-            from bert import halves
-
-            halves.use_own_cores()
+        set_halves = use_own_cores()
         options = specification.get("options", {})
         change_model(options)
         config = BertConfig.from_dict({**specification["config"], **options.get("config", {})})
@@ -29,8 +24,7 @@ class Program:
         with run.precision(options.get("mixed_precision", "none")):
             model = heads.PretrainingModel(config) if is_pretraining else heads.SequenceClassifier(config, 2)
         model.recompute = options.get("recompute", False)
-        if "halves" in locals():
-            model.halved = halves.pay(config.hidden_size, tf.distribute.get_strategy())
+        set_halves(model)
         optimizer = AdamWeightDecay(1e-5)
         optimizer.build(model.trainable_variables)
         if hasattr(optimizer, "note_touched_rows"):  # an older checkout has it not
@@ -71,6 +65,22 @@ class Program:
         signature = self.batches.element_spec
         self.train(iter(tf.data.Dataset.from_generator(lambda: chosen, output_signature=signature)), len(chosen))
         self.iterator = iter(self.batches)
+
+
+def use_own_cores():
+    """Begins as the commands do; returns what tells a model whether its batches are halved."""
+    import tensorflow as tf
+
+    try:
+        from bert import halves
+    except ImportError:  # an older checkout
+        return lambda model: None
+    halves.use_own_cores()
+
+    def set_halves(model):
+        model.halved = halves.pay(model.config.hidden_size, tf.distribute.get_strategy())
+
+    return set_halves
 
 
 def steps(model, optimizer, options):
