@@ -160,6 +160,8 @@ class Steps:
 
         totals, sums, epsilons = gradients_of(tf.constant(0))
         for index in tf.range(1, self.accumulation):
+            with tf.control_dependencies(totals):  # else they are computed side by side, and all is kept at once
+                index = tf.identity(index)
             gradients, pairs, _ = gradients_of(index)
             totals = [total + gradient for total, gradient in zip(totals, gradients, strict=True)]
             sums = tf.nest.map_structure(tf.add, sums, pairs)
