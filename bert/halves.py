@@ -6,6 +6,7 @@ added. On two cores each half has one of them to itself; on more, operations are
 from. Dropout draws for each half, so what a seed means is another thing on one core, where there are no halves.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping
 
@@ -16,16 +17,17 @@ LEAST_HIDDEN_SIZE = 128  # of smaller models the operations take less time than 
 Tensors = Mapping[str, tf.Tensor]
 
 
-def use_own_cores() -> None:
-    """Lets every operation run on one core, where there are two for two halves; before TensorFlow computes anything."""
+def use_own_cores(strategy: tf.distribute.Strategy, rows: int) -> None:
+    """Lets every operation run on one core, where there are two, one device, and micro-batches of two `rows` or more.
+
+    Must come before TensorFlow computes anything; in a program that has, nothing changes.
+    """
     threads = tf.config.threading
     is_chosen = threads.get_intra_op_parallelism_threads() or tf.config.list_physical_devices("GPU")
-    if is_chosen or _cores() != 2:
+    if is_chosen or _cores() != 2 or rows < 2 or strategy.num_replicas_in_sync > 1:
         return
-    try:
+    with contextlib.suppress(RuntimeError):
         threads.set_intra_op_parallelism_threads(1)
-    except RuntimeError:  # it has computed; a program that uses the library, and has its threads
-        return
 
 
 def pay(hidden_size: int, strategy: tf.distribute.Strategy) -> bool:

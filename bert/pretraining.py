@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import logging
 
-from bert import files, halves, records, reporting, sidecar
+from bert import files, records, reporting, sidecar
 from bert.config import BertConfig
 from bert.dynamic_masking import DynamicMasking, Rules
 from bert.errors import InputError
@@ -27,8 +27,7 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
     Raises InputError for whatever is wrong with settings, records and checkpoints, most of it before any work.
     """
     budget = TimeBudget(options.train_minutes, settings) if settings.do_train and options.train_minutes else None
-    halves.use_own_cores()
-    strategy = run.open_devices(settings, settings.distribution)
+    strategy = run.open_devices_to_train(settings)
     config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     record_set = open_records(options, config, settings.max_seq_length)
     held_out = record_set

@@ -1,6 +1,8 @@
 """Halves: the losses, gradients and outputs of the whole batch, whichever half a row is in."""
 
 import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -110,3 +112,22 @@ def test_batches_at_once_give_the_answers_of_batches_in_turns():
     expected = np.stack(forward(features)["logits"])
     forward.at_once = 2
     np.testing.assert_array_equal(np.stack(forward(features)["logits"]), expected)
+
+
+@pytest.mark.parametrize(("batch_size", "micro_batches"), [(2, 1), (2, 2)])
+def test_a_run_deals_out_the_cores_before_anything_is_computed(tmp_path, batch_size, micro_batches):
+    """One thread an operation, where there are two cores and halves; a row alone has no halves, and keeps both."""
+    flags = flags_of(tmp_path, num_train_steps=1, train_batch_size=batch_size, **WIDE)
+    flags["gradient_accumulation_steps"] = micro_batches
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    program = (
+        "import sys, tensorflow as tf, run_pretraining\n"
+        "from bert import cli\n"
+        "try:\n"
+        "    cli.run(run_pretraining.Settings, run_pretraining.main, sys.argv)\n"
+        "finally:\n"
+        "    print('threads', tf.config.threading.get_intra_op_parallelism_threads())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+    is_dealt = len(os.sched_getaffinity(0)) == 2 and batch_size // micro_batches > 1
+    assert f"threads {int(is_dealt)}\n" in done.stdout

@@ -15,7 +15,7 @@ class Program:
         from bert.input_pipeline import RecordSet, evaluation_batches
         from bert.training.loop import Trainer
 
-        set_halves = use_own_cores()
+        set_halves = use_own_cores(specification["batch_size"])
         keras.utils.set_random_seed(specification["seed"])
         model = heads.SequenceClassifier(BertConfig.from_dict(specification["config"]), 2)
         set_halves(model)

@@ -15,7 +15,7 @@ class Program:
         from bert.optimization import AdamWeightDecay
         from bert.training import run
 
-        set_halves = use_own_cores()
+        set_halves = use_own_cores(specification["batch_size"])
         options = specification.get("options", {})
         change_model(options)
         config = BertConfig.from_dict({**specification["config"], **options.get("config", {})})
@@ -67,18 +67,19 @@ class Program:
         self.iterator = iter(self.batches)
 
 
-def use_own_cores():
-    """Begins as the commands do; returns what tells a model whether its batches are halved."""
+def use_own_cores(rows):
+    """Begins as the commands do with micro-batches of `rows`; returns what tells a model whether they are halved."""
     import tensorflow as tf
 
     try:
         from bert import halves
     except ImportError:  # an older checkout
         return lambda model: None
-    halves.use_own_cores()
+    strategy = tf.distribute.get_strategy()
+    halves.use_own_cores(strategy, rows)
 
     def set_halves(model):
-        model.halved = halves.pay(model.config.hidden_size, tf.distribute.get_strategy())
+        model.halved = halves.pay(model.config.hidden_size, strategy)
 
     return set_halves
 

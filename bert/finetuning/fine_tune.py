@@ -8,7 +8,7 @@ from typing import SupportsFloat
 
 import tensorflow as tf
 
-from bert import distribution, encoders, files, halves, reporting
+from bert import distribution, encoders, files, reporting
 from bert.config import BertConfig
 from bert.finetuning import trials
 from bert.finetuning.base import FineTuning
@@ -36,8 +36,7 @@ def fine_tune(settings: FineTuningFlags, kind: Kind) -> None:
 
     Raises InputError for whatever is wrong with settings, files and checkpoints, most of it before any work.
     """
-    halves.use_own_cores()
-    strategy = run.open_devices(settings, settings.distribution)
+    strategy = run.open_devices_to_train(settings)
     if settings.num_trials == 1:
         fine_tune_once(settings, kind, strategy)
     else:

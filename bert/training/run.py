@@ -73,6 +73,13 @@ def open_devices(settings: TPUFlags, kind: str) -> tf.distribute.Strategy:
     )
 
 
+def open_devices_to_train(settings: TrainingFlags) -> tf.distribute.Strategy:
+    """The same for a run of the loop, with the cores of a processor dealt out as halved batches want it."""
+    strategy = open_devices(settings, settings.distribution)
+    halves.use_own_cores(strategy, settings.train_batch_size // settings.gradient_accumulation_steps)
+    return strategy
+
+
 @contextlib.contextmanager
 def opened(
     settings: TrainingFlags,
