@@ -1,7 +1,7 @@
 """What one call on the devices computes: some training steps, an evaluated batch, a predicted batch.
 
-A batch may be spread over replicas, and each replica's part over micro-batches. Neither changes the mathematics: sums
-are divided by the weight of the whole batch, added over micro-batches and replicas, and clipped after that.
+A batch may be spread over replicas, each replica's part over micro-batches, each of these over halves. None of it
+changes the mathematics: sums are divided by the weight of the batch, added over its parts, and clipped after that.
 """
 
 from collections.abc import Iterator, Mapping
