@@ -15,7 +15,7 @@ CAMPAIGN_MINUTES ?= 30
 
 test: lint
 	@echo "Running the tests"
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	@echo "Checking the style"

@@ -1,5 +1,6 @@
 """Fixtures every test may use."""
 
+import collections
 import pathlib
 
 import hypothesis
@@ -12,6 +13,13 @@ SHARED = TESTS.parent.parent / "shared"
 hypothesis.settings.register_profile("without a clock", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("without a clock")
 NOT_THERE = "the larger reference values are not beside the checkout"
+
+
+def pytest_collection_modifyitems(items):
+    """The files with the most slow tests first, then the longest: so no worker is alone with them at the end."""
+    counts = collections.Counter(item.path for item in items)
+    slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: (-slow[item.path], -counts[item.path]))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # behind what pytest itself sums up
