@@ -34,6 +34,19 @@ class Program:
     checkout: pathlib.Path = ROOT
 
 
+def check_before(checkout: str | None) -> None:
+    """Raises InputError where --before is given and names something else."""
+    if checkout and not (pathlib.Path(checkout) / "bert" / "modeling.py").exists():
+        raise InputError(f"--before={checkout}: no checkout of this project, it has no bert/modeling.py")
+
+
+def before(program: Program, checkout: str | None) -> list[Program]:
+    """The same program from the checkout of --before, where that is given."""
+    if not checkout:
+        return []
+    return [dataclasses.replace(program, name="ours before", checkout=pathlib.Path(checkout).resolve())]
+
+
 @dataclasses.dataclass
 class Result:
     """What a program said: of itself (`about`), and of each measurement (`runs`)."""

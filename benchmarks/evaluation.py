@@ -17,7 +17,7 @@ from collections.abc import Callable
 from benchmarks import alternating
 from benchmarks.alternating import Program, Result
 from benchmarks.tables import machine, print_table
-from benchmarks.train_step import MINILM, check_checkout
+from benchmarks.train_step import MINILM
 from bert import cli, flags
 from bert.config import BertConfig
 from bert.errors import InputError
@@ -46,7 +46,7 @@ class Settings:
         flags.check_positive(self, "questions", "repeats", "batch_size")
         if self.torch_python and not shutil.which(self.torch_python):
             raise InputError(f"--torch_python={self.torch_python}: there is no such program")
-        check_checkout(self.before)
+        alternating.check_before(self.before)
         if not (self.mrpc_dir or self.banking77_dir):
             raise InputError("nothing to measure: give --mrpc_dir or --banking77_dir, or both")
 
@@ -87,9 +87,10 @@ class Bench:
         """Measures the programs in turns and prints their table."""
         python = self.settings.torch_python
         script = "evaluate_with_transformers.py"
+        ours = self._program(OURS, "evaluate_with_bert.py", sys.executable, rows, work=work)
         programs = [
-            self._program(OURS, "evaluate_with_bert.py", sys.executable, rows, work=work),
-            *self._before(rows, work),
+            ours,
+            *alternating.before(ours, self.settings.before),
             self._program("ours, the model alone", "evaluate_with_bert.py", sys.executable, rows, work="forward"),
             self._program("transformers, sorted by length", script, python, rows, sorted=True),
             self._program("transformers, as in the file", script, python, rows, sorted=False),
@@ -98,13 +99,6 @@ class Bench:
         for result in results.values():
             self.versions |= result.about["versions"]
         print_results(f"{title}, at most {self.settings.batch_size} in a batch", results)
-
-    def _before(self, rows: str, work: str) -> list[Program]:
-        """The same from another checkout, where one is given."""
-        if not self.settings.before:
-            return []
-        program = self._program("ours before", "evaluate_with_bert.py", sys.executable, rows, work=work)
-        return [dataclasses.replace(program, checkout=pathlib.Path(self.settings.before).resolve())]
 
     def _program(self, name: str, script: str, python: str | None, rows: str, **more: object) -> Program:
         settings = self.settings

@@ -82,7 +82,7 @@ class Settings:
             python = getattr(self, name)
             if python and not shutil.which(python):
                 raise InputError(f"--{name}={python}: there is no such program")
-        check_checkout(self.before)
+        alternating.check_before(self.before)
         if self.mrpc_dir and not self.vocab_file:
             raise InputError("--mrpc_dir needs --vocab_file")
         if self.mrpc_batches > ROUND and self.mrpc_batches % ROUND:
@@ -94,12 +94,6 @@ class Settings:
                 f"--max_predictions_per_seq is {self.max_predictions_per_seq}, expected 1 to "
                 f"{self.max_seq_length - 2}, two less than --max_seq_length"
             )
-
-
-def check_checkout(before: str | None) -> None:
-    """Raises InputError where --before is given and names something else."""
-    if before and not (pathlib.Path(before) / "bert" / "modeling.py").exists():
-        raise InputError(f"--before={before}: no checkout of this project, it has no bert/modeling.py")
 
 
 class Bench:
@@ -126,10 +120,7 @@ class Bench:
 
     def before(self, rows: str, steps: int) -> list[Program]:
         """The same from another checkout, where one is given."""
-        if not self.settings.before:
-            return []
-        program = self._program("ours before", "with_bert.py", sys.executable, rows, steps, options={})
-        return [dataclasses.replace(program, checkout=pathlib.Path(self.settings.before).resolve())]
+        return alternating.before(self.ours(rows, steps), self.settings.before)
 
     def transformers(self, rows: str, steps: int, name: str = "transformers", padding: str = "max_length") -> Program:
         return self._program(name, "with_transformers.py", self.settings.torch_python, rows, steps, padding=padding)

@@ -7,7 +7,7 @@ rows of a batch.
 
 import abc
 import concurrent.futures
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -57,13 +57,20 @@ class Forward(abc.ABC):
         def run(chosen: np.ndarray) -> Sequence[np.ndarray]:
             return self.run(rows[:, chosen, : lengths[chosen[0]]])
 
-        with concurrent.futures.ThreadPoolExecutor(self.at_once) as pool:
-            found = pool.map(run, batches) if self.at_once > 1 else map(run, batches)
-            for chosen, batch_outputs in zip(batches, found, strict=True):
-                for name, values in zip(self.outputs, batch_outputs, strict=True):
-                    for row, value in zip(chosen.tolist(), values, strict=True):
-                        outputs[name][row] = value
+        for chosen, batch_outputs in zip(batches, self._each(run, batches), strict=True):
+            for name, values in zip(self.outputs, batch_outputs, strict=True):
+                for row, value in zip(chosen.tolist(), values, strict=True):
+                    outputs[name][row] = value
         return outputs
+
+    def _each(
+        self, run: Callable[[np.ndarray], Sequence[np.ndarray]], batches: Sequence[np.ndarray]
+    ) -> Iterable[Sequence[np.ndarray]]:
+        """What `run` gives for each batch, in their order, `at_once` of them at a time."""
+        if self.at_once == 1:
+            return map(run, batches)
+        with concurrent.futures.ThreadPoolExecutor(self.at_once) as pool:
+            return list(pool.map(run, batches))
 
 
 def _batches(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
