@@ -11,25 +11,26 @@ or lacks its packages:
     python -m venv torch && torch/bin/pip install torch==2.13.0 transformers==5.23.0
 
 Each run is a process: ours is run_classifier.py as a user types it, theirs peers/fine_tune_with_transformers.py. Wall
-and processor seconds are of that process from start to end, imports included. A run leaves its result in --work_dir
-and is not run again, so a benchmark that was stopped goes on; the table shows all results that are there.
+and processor seconds are of that process from start to end, imports included. A finished run is a line in
+--work_dir/results.jsonl and is not run again, so what was stopped goes on; the tables show all results that are there.
 """
 
 import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 
 from benchmarks import alternating, finished, quality_table
 from benchmarks.processes import timed
-from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Run, all_runs
+from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Results, Run
 from benchmarks.tables import machine, print_table, tell
 from bert import cli, files, flags
 from bert.config import BertConfig
@@ -82,47 +83,38 @@ def rates(listed: str) -> list[float]:
 
 
 class Bench:
-    """The flags, the work folder, and how to run what has no result there."""
+    """The flags, the work folder, what is finished, and how to run what is not."""
 
     def __init__(self, settings: Settings):
         self.settings = settings
         self.work_dir = pathlib.Path(settings.work_dir)
-        self.work_dir.mkdir(parents=True, exist_ok=True)
+        files.make_folder(settings.work_dir)
+        self.path = self.work_dir / "results.jsonl"
+        self.found = finished.read(self.path, Run)
         self.rates, self.seeds = rates(settings.learning_rates), finished.seeds(settings.seeds)
         given = {flag: getattr(settings, flag) for flag in ("model_dir", "chinese_model_dir")}
         self.models = {flag: pathlib.Path(folder) for flag, folder in given.items() if folder}
         self.fingerprints = {flag: fingerprint(folder, f"--{flag}") for flag, folder in self.models.items()}
 
-    def run_settings(self, task: str) -> dict:
-        """What two results must share to stand in one table."""
-        names = ("num_train_epochs", "train_batch_size")
-        shared = {name: getattr(self.settings, name) for name in names}
-        model = self.fingerprints.get(TASKS[task].model)
-        return {**shared, "max_seq_length": TASKS[task].max_seq_length, "model": model}
+    def runs(self, tasks: list[str], programs: list[str]) -> Iterator[Run]:
+        """All of these rates and seeds, first seeds first, so that every task has a result early."""
+        settings = self.settings
+        for seed, task, rate in itertools.product(self.seeds, tasks, self.rates):
+            model = self.fingerprints.get(TASKS[task].model, "")
+            for program in programs:
+                if program in TASKS[task].programs:
+                    yield Run(task, rate, seed, program, settings.num_train_epochs, settings.train_batch_size, model)
 
-    def result(self, run: Run) -> dict | None:
-        """The stored result. Raises InputError for one that was made with other settings."""
-        path = self.work_dir / f"{run.name}.json"
-        if not path.exists():
-            return None
-        result = files.read_json(str(path))
-        for name, value in self.run_settings(run.task).items():
-            if result["settings"][name] != value:
-                was = result["settings"][name]
-                raise InputError(f"{path}: was made with {name} {was}, now it is {value}: give another --work_dir")
-        return result
-
-    def results(self) -> dict[Run, dict]:
-        """Everything that is stored of these rates and seeds."""
-        stored = {run: self.result(run) for run in all_runs(list(TASKS), self.rates, self.seeds, PROGRAMS)}
-        return {run: result for run, result in stored.items() if result}
+    def results(self) -> Results:
+        """What is finished of these rates and seeds, in order."""
+        return {run: self.found[run] for run in self.runs(list(TASKS), list(PROGRAMS)) if run in self.found}
 
     def runs_to_do(self) -> list[Run]:
         """What is asked for, is possible and has no result; tells what is left out."""
         wanted = self.settings.programs.split(",")
         programs = [program for program in PROGRAMS if program in wanted and self._can_run(program)]
         tasks = [name for name in self.settings.tasks.split(",") if name and self._has_files(name)]
-        return [run for run in all_runs(tasks, self.rates, self.seeds, programs) if not self.result(run)]
+        return [run for run in self.runs(tasks, programs) if run not in self.found]
 
     def _can_run(self, program: str) -> bool:
         if program != "transformers":
@@ -131,7 +123,7 @@ class Bench:
         if not python:
             tell(f"{program}: left out, no Python is given for it")
             return False
-        missing = missing_packages(python, ("torch", "transformers"))
+        missing = [name for name, version in peer_versions(python).items() if not version]
         if missing:
             tell(f"{program}: left out, {python} has no package {missing[0]}")
         return not missing
@@ -143,22 +135,23 @@ class Bench:
         return not missing
 
     def run(self, run: Run) -> None:
-        """Runs it from the start and stores its result. Raises InputError with its last line when it fails."""
+        """Runs it and keeps what it reached. Raises InputError with the last line of its log when it fails."""
         tell(f"{run.name}: running, its words go to {self.work_dir / run.name}.log")
         folder = self.work_dir / run.name
         shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped: its seconds are lost
         folder.mkdir()
-        own = self._run_transformers if run.program == "transformers" else self._run_ours
-        result = {"settings": self.run_settings(run.task), **own(run, folder)}
-        files.write_text(str(self.work_dir / f"{run.name}.json"), json.dumps(result, indent=2) + "\n")
-        shown = ", ".join(f"{TITLES[name]} {value:.4f}" for name, value in result["measures"].items())
-        tell(f"{run.name}: {shown}; {result['seconds']:.0f} s, {result['cpu_seconds']:.0f} s of the processor")
+        measures = self._run_transformers(run, folder) if run.program == "transformers" else self._run_ours(run, folder)
+        finished.add(self.path, run, measures)
+        self.found[run] = measures
+        shutil.rmtree(folder)  # the weights of all runs together would fill a disk
+        shown = ", ".join(f"{TITLES[name]} {measures[name]:.4f}" for name in TASKS[run.task].measures)
+        tell(f"{run.name}: {shown}; {measures['seconds']:.0f} s, {measures['cpu_seconds']:.0f} s of the processor")
 
     def _data_dir(self, run: Run) -> str:
         task = TASKS[run.task]
         return os.path.join(getattr(self.settings, task.flag), task.folder)
 
-    def _run_ours(self, run: Run, folder: pathlib.Path) -> dict:
+    def _run_ours(self, run: Run, folder: pathlib.Path) -> dict[str, float]:
         settings, task = self.settings, TASKS[run.task]
         model_dir = self.models[task.model]
         flags = {
@@ -183,12 +176,9 @@ class Bench:
         took = timed([*argv, *(f"--{name}={value}" for name, value in flags.items())], f"{folder}.log")
         lines = files.read_lines(str(folder / "eval_results.txt"))
         values = dict(line.split(" = ") for line in lines)
-        measures = {name: float(values[f"eval_{name}"]) for name in task.measures}
-        versions = {"TensorFlow": "tensorflow", "Keras": "keras"}
-        versions = {name: importlib.metadata.version(package) for name, package in versions.items()}
-        return {**took, "measures": measures, "steps": int(values["global_step"]), "versions": versions}
+        return {**{name: float(values[f"eval_{name}"]) for name in task.measures}, **took}
 
-    def _run_transformers(self, run: Run, folder: pathlib.Path) -> dict:
+    def _run_transformers(self, run: Run, folder: pathlib.Path) -> dict[str, float]:
         settings, task = self.settings, TASKS[run.task]
         model_dir = self.models[task.model]
         weights = self.work_dir / f"weights-{self.fingerprints[task.model]}.npz"
@@ -210,12 +200,8 @@ class Bench:
         script = alternating.SCRIPTS / "fine_tune_with_transformers.py"
         took = timed([settings.torch_python, str(script), json.dumps(specification)], f"{folder}.log")
         answer = files.read_json(specification["output"])
-        gold, predictions = answer.pop("gold"), answer.pop("predictions")
-        return {
-            **took,
-            "measures": {name: quality_table.measure(name, gold, predictions) for name in task.measures},
-            **answer,
-        }
+        gold, predictions = answer["gold"], answer["predictions"]
+        return {**{name: quality_table.measure(name, gold, predictions) for name in task.measures}, **took}
 
 
 def fingerprint(model_dir: pathlib.Path, flag: str) -> str:
@@ -225,10 +211,15 @@ def fingerprint(model_dir: pathlib.Path, flag: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def missing_packages(python: str, packages: Sequence[str]) -> list[str]:
-    """Those that another Python does not have."""
-    program = "import sys; from importlib.util import find_spec; print(*(n for n in sys.argv[1:] if not find_spec(n)))"
-    return subprocess.run([python, "-c", program, *packages], check=True, capture_output=True, text=True).stdout.split()
+def peer_versions(python: str) -> dict[str, str]:
+    """Those of torch and transformers that another Python has; of what it does not have, nothing."""
+    program = """
+import importlib.metadata, json, sys
+found = {each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}
+print(json.dumps({name: found.get(name, "") for name in sys.argv[1:]}))
+"""
+    command = [python, "-c", program, "torch", "transformers"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def export_weights(model_dir: pathlib.Path, path: pathlib.Path) -> None:
@@ -248,14 +239,16 @@ def export_weights(model_dir: pathlib.Path, path: pathlib.Path) -> None:
         np.savez(file, **{places[name].name: places[name].put(value) for name, value in values.items()})
 
 
-def print_results(settings: Settings, results: Mapping[Run, dict]) -> None:
+def print_results(settings: Settings, results: Results) -> None:
     title = f"Fine-tuning, {settings.num_train_epochs:g} epochs, batches of {settings.train_batch_size}"
     print_table(title, quality_table.HEADER, quality_table.by_rate(results))
     best = quality_table.at_the_best_rate(results)
     print_table("Each program at the best of its learning rates", quality_table.BEST_HEADER, best)
     shares = ", ".join(f"{quality_table.share_of_others(results, program)} while {program} ran" for program in PROGRAMS)
     print(f"\nOther programs used of the machine's processors: {shares}.")
-    versions = {name: version for result in results.values() for name, version in result["versions"].items()}
+    versions = {"TensorFlow": importlib.metadata.version("tensorflow"), "Keras": importlib.metadata.version("keras")}
+    if settings.torch_python:
+        versions |= {name: version for name, version in peer_versions(settings.torch_python).items() if version}
     print(machine(versions))
 
 

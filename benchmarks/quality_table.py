@@ -4,7 +4,8 @@ import dataclasses
 import itertools
 import os
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from benchmarks import finished
 
@@ -61,28 +62,23 @@ TITLES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One fine-tuning: a task, a learning rate, a seed and a program, which name its files in the work folder."""
+class Run(NamedTuple):
+    """One fine-tuning, and all that has to be the same for two of them to be compared."""
 
     task: str
     rate: float
     seed: int
     program: str
+    epochs: float
+    batch_size: int
+    model: str
 
     @property
     def name(self) -> str:
         return f"{self.task}-{self.rate:g}-{self.seed}-{self.program}"
 
 
-def all_runs(
-    tasks: Sequence[str], rates: Sequence[float], seeds: Sequence[int], programs: Sequence[str]
-) -> Iterator[Run]:
-    """First seeds first, so that every task has a result early."""
-    for seed, task, rate in itertools.product(seeds, tasks, rates):
-        for program in programs:
-            if program in TASKS[task].programs:
-                yield Run(task, rate, seed, program)
+Results = Mapping[Run, Mapping[str, float]]
 
 
 def measure(name: str, gold: Sequence, predictions: Sequence) -> float:
@@ -101,7 +97,7 @@ def measure(name: str, gold: Sequence, predictions: Sequence) -> float:
     return float(measures[name](gold, predictions))
 
 
-def by_rate(results: Mapping[Run, dict]) -> list[list[str]]:
+def by_rate(results: Results) -> list[list[str]]:
     """A line for each task, measure and rate: what each program reached."""
     table = []
     for task in TASKS:
@@ -112,7 +108,7 @@ def by_rate(results: Mapping[Run, dict]) -> list[list[str]]:
     return table
 
 
-def at_the_best_rate(results: Mapping[Run, dict]) -> list[list[str]]:
+def at_the_best_rate(results: Results) -> list[list[str]]:
     """A line for each task and measure: each program at the rate of its best mean; how far `ours`, which tries as many,
     is above transformers; seconds, which are of a run of any rate, in the first line of a task."""
     table = []
@@ -132,13 +128,13 @@ def at_the_best_rate(results: Mapping[Run, dict]) -> list[list[str]]:
     return table
 
 
-def values(results: Mapping[Run, dict], task: str, program: str, rate: float, name: str) -> list[float]:
+def values(results: Results, task: str, program: str, rate: float, name: str) -> list[float]:
     """A measure of all seeds, in their order."""
     runs = [run for run in results if (run.task, run.program, run.rate) == (task, program, rate)]
-    return [results[run]["measures"][name] for run in sorted(runs, key=lambda run: run.seed)]
+    return [results[run][name] for run in sorted(runs, key=lambda run: run.seed)]
 
 
-def best_rate(results: Mapping[Run, dict], task: str, program: str) -> float | None:
+def best_rate(results: Results, task: str, program: str) -> float | None:
     """The rate of the highest mean of the task's first measure; None where there is no result."""
     rates = sorted({run.rate for run in results if (run.task, run.program) == (task, program)})
     first = TASKS[task].measures[0]
@@ -154,7 +150,7 @@ def spread(values: Sequence[float]) -> str:
     return finished.spread(values) + (f" ({each})" if len(values) > 1 else "")
 
 
-def cost(name: str, results: Mapping[Run, dict], task: str) -> list[str]:
+def cost(name: str, results: Results, task: str) -> list[str]:
     """Mean seconds of a run of ours, of one of transformers, and theirs over ours."""
     sides = [
         [result[name] for run, result in results.items() if (run.task, run.program) == (task, program)]
@@ -165,7 +161,7 @@ def cost(name: str, results: Mapping[Run, dict], task: str) -> list[str]:
     return [*cells, "-" if None in means else f"{means[1] / means[0]:.2f}"]
 
 
-def share_of_others(results: Mapping[Run, dict], program: str) -> str:
+def share_of_others(results: Results, program: str) -> str:
     """How busy the machine was with other programs meanwhile: of all that its processors could have done."""
     mine = [result for run, result in results.items() if run.program == program]
     possible = os.cpu_count() * sum(result["seconds"] for result in mine)
