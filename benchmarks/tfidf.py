@@ -19,7 +19,7 @@ from bert.errors import InputError
 from bert.options import option, required
 from bert.options.classification import ClassificationOptions
 from bert.retrieval.bm25 import words
-from bert.tasks import InputExample, label_kinds, predictions, reports
+from bert.tasks import InputExample, class_weights, label_kinds, predictions, reports
 
 MOST_STEPS = 1000  # of the solver
 
@@ -71,16 +71,18 @@ def main(settings: Settings) -> None:
         raise InputError(f"the labels of task {task.name} are of the kind {kind.name}, expected one class each")
     files.make_folder(settings.output_dir)
     features = Features(examples["train"])
-    balanced = "balanced" if settings.class_weights == "balanced" else None
-    model = LogisticRegression(C=settings.strength, max_iter=MOST_STEPS, class_weight=balanced)
     own = [example.label for example in examples["train"]]
-    model.fit(features(examples["train"]), kind.ids(own, labels)[:, 0])
+    ids = kind.ids(own, labels)[:, 0]
+    weights = class_weights.read(settings.class_weights, kind, labels, own)
+    weights = {number: weights[number] for number in np.unique(ids)} if weights else None
+    model = LogisticRegression(C=settings.strength, max_iter=MOST_STEPS, class_weight=weights)
+    model.fit(features(examples["train"]), ids)
     print(f"Model: {model.coef_.size + model.intercept_.size:,} parameters.")
     for split in splits[1:]:
         probabilities = of_all_classes(model.predict_proba(features(examples[split])), model.classes_, len(labels))
         if split == "dev":
-            ids = kind.ids([example.label for example in examples[split]], labels)
-            report = reports.banded(kind.report(ids, probabilities, labels), kind.counts(own, labels))
+            right = kind.ids([example.label for example in examples[split]], labels)
+            report = reports.banded(kind.report(right, probabilities, labels), kind.counts(own, labels))
             write_report(settings.output_dir, task.name, report)
         else:
             path = os.path.join(settings.output_dir, "predictions.tsv")

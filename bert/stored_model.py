@@ -2,6 +2,7 @@
 one that `bert export_model --format=onnx` wrote."""
 
 import dataclasses
+import hashlib
 import logging
 import os
 from collections.abc import Mapping
@@ -95,6 +96,14 @@ class StoredModel:
             "max_seq_length": max_seq_length,
             "precision": "float32",  # whatever the training computed in
         }
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of all its weights."""
+        if self.is_onnx:
+            with files.open_binary(self.weights) as file:
+                return hashlib.sha256(file.read()).hexdigest()
+        return checkpoint.sha256(self.weights, sorted(self.shapes))
 
     @property
     def label_kind(self) -> label_kinds.LabelKind:

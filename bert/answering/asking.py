@@ -71,6 +71,12 @@ def check_files(settings: RetrievalSettings) -> None:
     else:
         for split in asked:
             sources.asked(settings, split)
+    if "dev" in asked and sources.has_no_dev_set(settings):
+        logger.warning(
+            "There is no dev set: the threshold of I don't know is chosen by the test set, %s. `dev_fraction` with "
+            "`dev_split`=questions chooses it by questions of the training set.",
+            sources.place(settings, "dev"),
+        )
 
 
 def ask_index(settings: RetrievalSettings) -> dict[Measure, float]:
@@ -103,8 +109,7 @@ def ask_index(settings: RetrievalSettings) -> dict[Measure, float]:
             if report.calibration:
                 chosen = report.calibration.chosen
                 threshold = chosen.threshold
-                scored_by = {name: answering[name] for name in ("rerank_model", "rerank_candidates")}
-                index.write_threshold(folder, {**dataclasses.asdict(chosen), **scored_by}, answering)
+                index.write_threshold(folder, {**dataclasses.asdict(chosen), **predictor.scored_by}, answering)
                 logger.info("Stored the threshold in %s", index.path_of(folder))
         if settings.do_predict:
             predict(settings, asked, threshold, predictor.options.top_k)

@@ -23,6 +23,13 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 _AT_ONCE = 1024  # questions between two lines of progress
 
 
+def check_files(settings: RetrievalSettings) -> None:
+    """Raises InputError for rows that cannot be added or removed, whatever the index will be, before any work."""
+    if settings.add_file:
+        knowledge.read(settings.add_file, settings)
+    _removed(settings)
+
+
 def make(settings: RetrievalSettings) -> None:
     """Encodes the knowledge base with the model in `output_dir` and writes the index there."""
     base, told = sources.base(settings), _answering(settings)
@@ -54,8 +61,8 @@ def change(settings: RetrievalSettings) -> None:
         found.base.with_added(added, settings.add_file)  # whether they fit, before they are encoded
         if known := len(added) - len(added := found.base.unknown(added)):
             logger.info("%d questions of %s are in the index already.", known, settings.add_file)
-        if len(added):
-            found = found.with_added(added, _encoder(settings)(added.questions), settings.add_file)
+        vectors = _encoder(settings)(added.questions) if len(added) else found.vectors[:0]
+        found = found.with_added(added, vectors, settings.add_file)
         logger.info("Added %d questions.", len(added))
     if found.threshold:
         logger.info("The threshold stays the one of the questions before; `do_eval` chooses it anew.")
@@ -130,17 +137,23 @@ def _rows_of_ids(base: KnowledgeBase, ids: str | None) -> np.ndarray:
 
 def _rows_of_file(base: KnowledgeBase, settings: RetrievalSettings) -> np.ndarray:
     """The questions that a file has, whatever their answers."""
-    if not settings.remove_file:
-        return knowledge.NO_ROWS
-    found = []
-    for row in table.rows_of(settings.remove_file, settings.header):
-        text = table.text_of(row, settings.question_column, "question_column")
+    found = [knowledge.NO_ROWS]
+    for where, text in _removed(settings):
         found.append(base.copies(text))
         if not len(found[-1]):
-            raise InputError(f"{row.where}: the question '{text}' is not in the index")
+            raise InputError(f"{where}: the question '{text}' is not in the index")
+    return np.unique(np.concatenate(found))
+
+
+def _removed(settings: RetrievalSettings) -> list[tuple[str, str]]:
+    """What `remove_file` has: where each question stands, and the question. Raises InputError where it has none."""
+    if not settings.remove_file:
+        return []
+    rows = table.rows_of(settings.remove_file, settings.header)
+    found = [(row.where, table.text_of(row, settings.question_column, "question_column")) for row in rows]
     if not found:
         raise InputError(f"{settings.remove_file}: no question")
-    return np.unique(np.concatenate(found))
+    return found
 
 
 def _write(folder: str, found: Index) -> None:

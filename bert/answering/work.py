@@ -13,6 +13,8 @@ from bert.finetuning.retrieval import Retrieval, place_model
 from bert.prediction import reranking
 from bert.retrieval import judging
 
+_WITH_THE_INDEX = ("do_eval", "do_predict", "add_file", "remove_file", "remove_ids")  # what is done with it
+
 
 def run(settings: RetrievalSettings) -> None:
     """Does what the settings ask for: train, make or change the index, evaluate, predict; with several trials so often,
@@ -21,7 +23,9 @@ def run(settings: RetrievalSettings) -> None:
     Raises InputError for whatever is wrong with settings, files and the model, most of it before any work.
     """
     _check_alone(settings)
+    _check_index(settings)
     asking.check_files(settings)
+    indexing.check_files(settings)
     if settings.rerank_model:
         reranking.check(settings.rerank_model, settings.rerank_label or "")
     if settings.intent_model:
@@ -55,11 +59,21 @@ def run_once(settings: RetrievalSettings) -> trials.Values:
     return {}
 
 
+def _asked(settings: RetrievalSettings, *names: str) -> str | None:
+    """The first of these that is to be done."""
+    return next((name for name in names if getattr(settings, name)), None)
+
+
+def _check_index(settings: RetrievalSettings) -> None:
+    """Raises InputError where a training would leave no index of its model, and one is asked for."""
+    asked = _asked(settings, *_WITH_THE_INDEX)
+    if settings.do_train and not settings.do_index and asked:
+        raise InputError(f"`do_train` makes another model, whose index `{asked}` needs: give `do_index` too")
+
+
 def _check_alone(settings: RetrievalSettings) -> None:
     """Raises InputError where several workers would do what one process does, all in the same folder."""
-    count = len(distribution.workers())
-    names = ("do_index", "do_eval", "do_predict", "add_file", "remove_file", "remove_ids")
-    asked = next((name for name in names if getattr(settings, name)), None)
+    count, asked = len(distribution.workers()), _asked(settings, "do_index", *_WITH_THE_INDEX)
     if count > 1 and asked:
         raise InputError(
             f"TF_CONFIG names {count} workers, and `{asked}` is for one process: train with `do_train` alone, then "

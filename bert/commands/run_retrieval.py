@@ -43,11 +43,18 @@ class Settings(RetrievalSettings):
             raise InputError(f"--temperature is {self.temperature}, expected more than 0")
         if not 0 <= self.min_precision <= 1:
             raise InputError(f"--min_precision is {self.min_precision}, expected 0 to 1")
+        if self.add_file and self.equal_label is not None:
+            raise InputError(
+                f"--add_file={self.add_file} is of questions and the ids of their answers: expected no --equal_label"
+            )
+        if self.index != type(self).index and not self.do_index:
+            raise InputError(f"--index={self.index} needs --do_index=true: an index is searched as it was made")
         if self.do_train and self.layer != -1:
             raise InputError(f"--layer is {self.layer}, but --do_train trains the last layer, -1")
         if self.do_train and self.train_batch_size < 2:
             raise InputError("--train_batch_size is 1, expected at least 2: the others of a batch are what is wrong")
-        if self.retriever == "bm25" and (self.do_train or self.do_index or self.changes_index or self.rerank_model):
+        has_model = self.do_train or self.do_index or self.changes_index or self.rerank_model or self.intent_model
+        if self.retriever == "bm25" and has_model:
             raise InputError("--retriever=bm25 has no model and no index, expected --do_eval or --do_predict alone")
 
     def _check_packages(self) -> None:

@@ -3,18 +3,19 @@
 import dataclasses
 import logging
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from bert import stored_model
+from bert import files, stored_model
 from bert.errors import InputError
 from bert.flags import check_positive
 from bert.heads import HeadedModel, Tensors
 from bert.options import option
 from bert.options.pooling import PoolingOptions
-from bert.options.retrieval import AnsweringOptions
+from bert.options.retrieval import AnsweringOptions, RerankOptions
 from bert.prediction import rows as row_reading
 from bert.prediction.base import Prediction, Predictor, checked_length
 from bert.prediction.classification import ClassPrediction
@@ -63,7 +64,12 @@ class RetrievalReading(AnsweringOptions):
 
 class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
     """Answers questions with the index that lies in the folder. Raises InputError where that was made with anything
-    else than this model and these options."""
+    else than this model and these options.
+
+    Attributes:
+      scored_by: what the scores are of beside the vectors: the `RerankOptions`, and a hash of the second model's
+        weights, "" without one.
+    """
 
     kind = stored_model.RETRIEVAL
     fields: ClassVar[Mapping[str, str]] = {"text": "the question"}
@@ -80,12 +86,18 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
         length = checked_length(stored, fingerprint["max_seq_length"] if max_seq_length is None else max_seq_length)
         ours = stored.fingerprint(self.pooling.pooling, self.pooling.layer, length)
         index.check_fingerprint(stored.folder, fingerprint, ours)
-        told = stored_answering(stored)
-        threshold = _threshold(stored.index.get("threshold") or {}, {**told, **_given(options)})
-        super().__init__(dataclasses.replace(stored, settings={**told, **threshold}), length, options)
+        given = _given(options)
+        super().__init__(dataclasses.replace(stored, settings=_told(stored, given)), length, given)
         found = index.read(stored.folder)
         rerank = Reranker(self.options.rerank_model, self.options.rerank_label) if self.options.rerank_model else None
         self.search = Search(found.base, found.retriever(), rerank, self.options.rerank_candidates)
+        self.scored_by = {
+            **{field.name: getattr(self.options, field.name) for field in dataclasses.fields(RerankOptions)},
+            "rerank_sha256": rerank.sha256 if rerank else "",
+        }
+        if "threshold" not in given:
+            chosen = threshold_for(stored.index.get("threshold") or {}, self.scored_by)
+            self.options = dataclasses.replace(self.options, threshold=chosen)
         self.intents = intent_classifier(self.options.intent_model) if self.options.intent_model else None
 
     def check_options(self) -> None:
@@ -141,7 +153,16 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+    """What is given of options; folders of models from the root on, so that an index is asked alike from everywhere."""
+    given = {name: value for name, value in options.items() if value is not None}
+    folders = {name: given[name] for name in ("rerank_model", "intent_model") if given.get(name)}
+    return {**given, **{name: os.path.abspath(path) for name, path in folders.items() if not files.is_remote(path)}}
+
+
+def _told(stored: StoredModel, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored of how an index is asked; a label goes with the second model that it was given for."""
+    told = stored_answering(stored)
+    return {**told, "rerank_label": ""} if "rerank_model" in given else told
 
 
 def stored_answering(stored: StoredModel) -> dict[str, Any]:
@@ -159,7 +180,8 @@ def stored_answering(stored: StoredModel) -> dict[str, Any]:
 def answering(stored: StoredModel, given: Mapping[str, Any]) -> AnsweringOptions:
     """The same with what is given in place of what is stored. Raises InputError for a second model, or one for intents,
     that is given and can be none."""
-    options = settle(AnsweringOptions, stored_answering(stored), given)
+    given = _given(given)
+    options = settle(AnsweringOptions, _told(stored, given), given)
     if options.rerank_model and ("rerank_model" in given or "rerank_label" in given):
         Reranker(options.rerank_model, options.rerank_label)
     if given.get("intent_model"):
@@ -167,20 +189,21 @@ def answering(stored: StoredModel, given: Mapping[str, Any]) -> AnsweringOptions
     return options
 
 
-def _threshold(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, float]:
-    """The threshold that was chosen, if one was. Not that, and a warning, where another second model is asked: its
-    scores are others."""
-    if not stored or "threshold" in asked:
-        return {}
-    model = asked.get("rerank_model", "")
-    if model == stored["rerank_model"]:
-        return {"threshold": stored["threshold"]}
+def threshold_for(stored: Mapping[str, Any], scored_by: Mapping[str, Any]) -> float:
+    """The threshold that was chosen. -inf where none was, and, with a warning, where it was for other scores: those of
+    another second model, or another label of it."""
+    if not stored:
+        return -math.inf
+    # An index of an older version tells only the folder.
+    names = ("rerank_label", "rerank_sha256") if "rerank_sha256" in stored else ("rerank_model",)
+    if all(stored[name] == scored_by[name] for name in names):
+        return stored["threshold"]
+    told = [f"`{name}`='{stored.get(name, '')}'" for name in ("rerank_model", "rerank_label")]
     logger.warning(
-        "The threshold was chosen with `rerank_model`='%s', not '%s': every question is taken for known.",
-        stored["rerank_model"],
-        model,
+        "The threshold was chosen with %s as it was then: every question is taken for known; `do_eval` chooses anew.",
+        " and ".join(told),
     )
-    return {}
+    return -math.inf
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -41,7 +41,13 @@ _SCHEMA = {
     },
 }
 _NUMBERED = re.compile(r"(?:vectors|questions|graph)-(\d+)\.(?:npy|jsonl|faiss)")
-_THRESHOLD = {"threshold": float, "rerank_model": str, "rerank_candidates": int}
+_THRESHOLD = {
+    "threshold": float,
+    "rerank_model": str,
+    "rerank_candidates": int,
+    "rerank_label?": str,
+    "rerank_sha256?": str,
+}
 _ROW = {"question": str, "answer_id": str, "answer?": str}  # of the table
 
 
@@ -53,8 +59,8 @@ class Index:
       fingerprint: what made the vectors, name -> value.
       kind: exact or faiss.
       graph: that of faiss, uint8, or None.
-      threshold: what `calibration.Point` has of the threshold of I don't know, and the `rerank_model` and
-        `rerank_candidates` that its scores are of; None where none was chosen.
+      threshold: what `calibration.Point` has of the threshold of I don't know, and the `RerankOptions` that its scores
+        are of with a hash of the second model's weights, "" without one; None where none was chosen.
       answering: the `AnsweringOptions` of whoever asks for no others, by name; empty in an index of an older version.
     """
 
@@ -72,8 +78,8 @@ class Index:
 
     def with_added(self, base: KnowledgeBase, vectors: np.ndarray, source: str) -> "Index":
         """With further questions behind its own. Raises InputError as `KnowledgeBase.with_added` does."""
-        graph = None
-        if self.kind == "faiss":
+        graph = self.graph
+        if self.kind == "faiss" and len(vectors):
             searcher = Faiss(self.vectors, self.graph)
             searcher.add(vectors)
             graph = searcher.serialized()

@@ -80,10 +80,11 @@ class KnowledgeBase:
         return KnowledgeBase(tuple(self.questions[row] for row in kept), answer_ids, answers)
 
     def unknown(self, other: "KnowledgeBase") -> "KnowledgeBase":
-        """The questions of another that do not stand here with the same answer."""
+        """The questions of another that do not stand here with the same answer; with the texts of all its answers."""
         known = set(zip(self.questions, self.answer_ids, strict=True))
         pairs = zip(other.questions, other.answer_ids, strict=True)
-        return other.take([row for row, pair in enumerate(pairs) if pair not in known])
+        new = other.take([row for row, pair in enumerate(pairs) if pair not in known])
+        return dataclasses.replace(new, answers=other.answers)
 
     def with_added(self, other: "KnowledgeBase", source: str) -> "KnowledgeBase":
         """With the questions of another behind its own. Raises InputError where an answer has another text there."""

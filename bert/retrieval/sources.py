@@ -78,6 +78,17 @@ def place(options: KnowledgeOptions, split: str) -> str:
     return task.path(folder, split)
 
 
+def has_no_dev_set(options: KnowledgeOptions) -> bool:
+    """Whether the evaluation asks the test set of a task, which has no dev set beside it. Raises InputError as `asked`
+    does."""
+    if not options.task_name or options.dev_file or options.predict_file:
+        return False
+    task, folder = _task(options)
+    if task.path(folder, "dev") != task.path(folder, "test"):
+        return False
+    return asked(options, "dev").texts == asked(options, "test").texts  # one file may hold both
+
+
 def check(options: KnowledgeOptions, splits: Collection[str]) -> None:
     """Raises InputError for a task that is not known, or has no file for one of these splits."""
     if not options.task_name:

@@ -48,6 +48,19 @@ def test_what_is_there_is_not_added_again(copied):
         assert len(found.vectors) == len(before) + 1
 
 
+@pytest.mark.parametrize("kind", ["exact", "faiss"])
+def test_an_answer_gets_its_text_later(copied, kind):
+    if kind == "faiss":
+        pytest.importorskip("faiss")
+        copied.done("--do_index", index="faiss")
+    more = copied.folder / "more.tsv"
+    for text in ("", "about the old"):
+        more.write_text(f"question\tanswer_id\tanswer\nof the old trade\told\t{text}\n")
+        copied.done(add_file=more)
+        assert index.read(str(copied.output)).base.answers.get("old", "") == text
+    assert bert.load(str(copied.output)).predict("of the old trade").answers[0].answer == "about the old"
+
+
 def test_what_is_not_there_cannot_be_removed(copied):
     (copied.folder / "less.tsv").write_text("question\nnew bell\n")
     less = copied.folder / "less.tsv"

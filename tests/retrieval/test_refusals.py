@@ -20,11 +20,20 @@ from tests import commands
         (("--do_train",), {"temperature": 0}, "--temperature is 0.0, expected more than 0"),
         (("--do_eval",), {"dev_fraction": 0.5}, "--dev_fraction=0.5 and --dev_file="),
         (
-            ("--do_train", "--do_eval"),
+            ("--do_train", "--do_index", "--do_eval"),
             {"best_metric": "loss", "eval_every_steps": 2},
             "--best_metric is 'loss', expected one of hit_at_1, hit_at_3, hit_at_10, recall_at_10, mrr_at_10",
         ),
         (("--do_train",), {"retriever": "bm25"}, "--retriever=bm25 has no model and no index, expected --do_eval"),
+        (("--do_eval",), {"retriever": "bm25", "intent_model": "a"}, "--retriever=bm25 has no model and no index"),
+        (
+            ("--do_train", "--do_eval"),
+            {},
+            "--do_train makes another model, whose index --do_eval needs: give --do_index",
+        ),
+        (("--do_train",), {"remove_ids": "pay"}, "--do_train makes another model, whose index --remove_ids needs"),
+        (("--do_eval",), {"index": "faiss"}, "--index=faiss needs --do_index=true"),
+        ((), {"add_file": "a", "equal_label": "1"}, "--add_file=a is of questions and the ids of their answers"),
     ],
 )
 def test_what_makes_no_sense_is_refused(run, tmp_path, arguments, flags, message):
@@ -66,6 +75,8 @@ def test_several_workers_only_train(run, tmp_path, monkeypatch, flags):
         ("dev_file", "text\tanswer_id\n", ": no question"),
         ("predict_file", "text\tanswer_id\nafter\tpaid\n", ": the answer 'paid' is not in the knowledge base; for a "),
         ("predict_file", "texts\nafter\n", ":1: no column 'question', the header has: texts"),
+        ("add_file", "question\tanswer_id\nafter\t\n", ":2: 'answer_id' is empty, expected a text"),
+        ("remove_file", "question\n", ": no question"),
         ("rerank_model", None, " is no folder"),
         ("intent_model", None, " is no folder"),
         ("hard_negatives_from", None, " is no folder"),

@@ -1,14 +1,17 @@
 """A model of pairs that orders the nearest questions anew, and one that says the intent."""
 
 import json
+import os
 import types
 
 import numpy as np
 import pytest
 
 import bert
+from bert import checkpoint
 from bert.errors import InputError
 from bert.prediction import ClassPrediction, reranking
+from bert.prediction.retrieval import threshold_for
 from tests import commands, trained
 from tests.retrieval.runs import rows_of
 
@@ -17,10 +20,10 @@ from tests.retrieval.runs import rows_of
 def test_a_model_of_pairs_orders_the_nearest_anew(copied, tmp_path_factory):
     """And is known to the threshold, and to whoever loads the folder."""
     pairs = trained.classifier(tmp_path_factory.mktemp("pairs"), ["0", "0.5", "1"], [("the company", "said no")])
-    flags = {"rerank_model": pairs, "rerank_candidates": 7}
+    flags = {"rerank_model": os.path.relpath(pairs), "rerank_candidates": 7}
     copied.done("--do_eval", **flags)
     predictor = bert.load(str(copied.output))
-    assert predictor.options.rerank_model == str(pairs)
+    assert predictor.options.rerank_model == str(pairs)  # wherever it is asked from
     found = predictor.predict("the company trade")
     pairwise = bert.load(str(pairs))
     for each in found.answers:
@@ -38,14 +41,40 @@ def test_a_model_of_pairs_orders_the_nearest_anew(copied, tmp_path_factory):
     copied.done("--do_predict", predict_file=copied.folder / "dev.tsv")
     tested = json.loads((copied.output / "test_report.json").read_text())["measures"]
     assert tested == json.loads((copied.output / "eval_report.json").read_text())["measures"]
+    # The threshold is for these scores, however the folder is spelled.
+    assert bert.load(str(copied.output), rerank_model=f"{pairs}/").options.threshold == threshold
     assert bert.load(str(copied.output), rerank_model="").options.threshold == -np.inf
     error = copied("--do_eval", rerank_label="3", **flags).error
     assert error == "--rerank_label is '3', expected one of none: a number"
     before = commands.listing(copied.output / "index")
     assert copied(remove_ids="no", rerank_label="3").error == error  # of the model that is stored
     assert commands.listing(copied.output / "index") == before
+    prefix = checkpoint.CheckpointFolder(str(pairs)).latest()
+    values = checkpoint.read_values(prefix, checkpoint.read_shapes(prefix))
+    values["output_bias"][0] += 1e-3
+    checkpoint.write_variables(prefix, values)
+    assert bert.load(str(copied.output)).options.threshold == -np.inf
     error = copied("--do_eval", rerank_model=copied.output).error
     assert error == f"--rerank_model={copied.output} holds a model for retrieval, expected one class or number a row"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 0.5),
+        ({"rerank_model": "moved"}, 0.5),
+        ({"rerank_label": "other"}, -np.inf),
+        ({"rerank_sha256": "c"}, -np.inf),
+    ],
+)
+def test_a_threshold_is_for_the_scores_it_was_chosen_by(caplog, changes, expected):
+    scored_by = {"rerank_model": "pairs", "rerank_label": "same", "rerank_candidates": 20, "rerank_sha256": "a"}
+    stored = {"threshold": 0.5, **scored_by}
+    assert threshold_for(stored, {**scored_by, **changes}) == expected
+    assert ("every question is taken for known" in caplog.text) is (expected != 0.5)
+    # An index of an older version tells the folder alone.
+    older = {"threshold": 0.5, "rerank_model": "pairs", "rerank_candidates": 20}
+    assert (threshold_for(older, {**scored_by, **changes}) == 0.5) is ("rerank_model" not in changes)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +85,7 @@ def test_classes_are_a_score(monkeypatch, names, label, expected):
     """The expected value of numbers, or the probability of the class that means equal."""
     probabilities = dict(zip(names, (0.2, 0.3, 0.5), strict=False))
     found = ClassPrediction(names[0], 0.5, probabilities, 0)
-    stored = types.SimpleNamespace(labels={"pairs": True}, label_names=names)
+    stored = types.SimpleNamespace(labels={"pairs": True}, label_names=names, weights_sha256="a")
     predictor = types.SimpleNamespace(iterate=lambda pairs: [found for _ in pairs])
     monkeypatch.setattr(reranking, "_stored", lambda folder, flag: stored)
     monkeypatch.setattr(reranking, "ClassificationPredictor", lambda *arguments: predictor)

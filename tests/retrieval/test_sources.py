@@ -74,6 +74,16 @@ def test_words_find_the_intents_of_a_set_by_name(folder, tmp_path):
     assert report["measures"]["hit_at_1"] == 1
     told = {name: report["threshold"][name] for name in ("coverage", "precision", "recall", "criterion")}
     assert told == {"coverage": 1, "precision": 1, "recall": 1, "criterion": "the evaluation"}
+    assert f"There is no dev set: the threshold of I don't know is chosen by the test set, {path}" in outcome.stderr
+
+
+def test_a_set_without_a_dev_set_is_known(folder):
+    path = folder({"train.csv": BANKING, "test.csv": BANKING, "data_full.json": json.dumps(CLINC)})
+    assert sources.has_no_dev_set(options(path, "banking77"))
+    assert not sources.has_no_dev_set(options(path, "banking77", dev_file="dev.tsv"))
+    assert not sources.has_no_dev_set(options(path, "clinc150"))  # one file, two parts
+    folder({"dev.csv": BANKING})
+    assert not sources.has_no_dev_set(options(path, "banking77"))
 
 
 @pytest.mark.parametrize(
