@@ -191,6 +191,12 @@ def test_tfidf_writes_what_run_classifier_does(tmp_path):
     lines = (tmp_path / "output" / "predictions.tsv").read_text().splitlines()
     assert lines[0] == "id\ttext\tlabel\tscore\tplace\ttime"
     assert [line.split("\t")[2] for line in lines[1:]] == [name for _, name in INTENTS]
+    names = sorted({name for _, name in INTENTS})
+    (tmp_path / "weights.tsv").write_text("".join(f"{name}\t{int(name == names[0])}\n" for name in names))
+    outcome = commands.run("benchmarks.tfidf", **flags, class_weights=tmp_path / "weights.tsv")
+    assert outcome.status == 0, outcome.stderr
+    lines = (tmp_path / "output" / "predictions.tsv").read_text().splitlines()
+    assert {line.split("\t")[2] for line in lines[1:]} == {names[0]}  # nothing else counts
     error = commands.run("benchmarks.tfidf", **flags, label_kind="multilabel").error
     assert error == "the labels of task table are of the kind multilabel, expected one class each"
     assert commands.run("benchmarks.tfidf", **flags, strength=0).error == "--strength is 0.0, expected more than 0"
