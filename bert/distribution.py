@@ -129,14 +129,18 @@ def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset) -> It
     if replicas == 1:
         return batches
 
+    def parts(value: tf.Tensor) -> tf.Tensor:
+        """[B, ...] as [replicas, B / replicas, ...]; where the number of rows is known it stays so."""
+        rows = None if value.shape[0] is None else value.shape[0] // replicas
+        found = tf.reshape(value, tf.concat([[replicas, -1], tf.shape(value)[1:]], axis=0))
+        return tf.ensure_shape(found, [replicas, rows, *value.shape[1:]])
+
     def own_parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
         own = replicas // context.num_input_pipelines
         first = own * context.input_pipeline_id
 
         def split(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            shapes = {name: tf.concat([[replicas, -1], tf.shape(value)[1:]], axis=0) for name, value in batch.items()}
-            parts = {name: tf.reshape(value, shapes[name]) for name, value in batch.items()}
-            return {name: value[first : first + own] for name, value in parts.items()}
+            return {name: parts(value)[first : first + own] for name, value in batch.items()}
 
         return batches.map(split).unbatch().prefetch(2 * own)
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from bert.config import BertConfig
+
 LEAST_HIDDEN_SIZE = 128  # of smaller models the operations take less time than to start them
 
 Tensors = Mapping[str, tf.Tensor]
@@ -20,7 +22,8 @@ Tensors = Mapping[str, tf.Tensor]
 def use_own_cores(strategy: tf.distribute.Strategy, rows: int) -> None:
     """Lets every operation run on one core, where there are two, one device, and micro-batches of two `rows` or more.
 
-    Must come before TensorFlow computes anything; in a program that has, nothing changes.
+    Must come before TensorFlow computes anything; in a program that has, nothing changes. It is for all that the
+    program computes from then on.
     """
     threads = tf.config.threading
     is_chosen = threads.get_intra_op_parallelism_threads() or tf.config.list_physical_devices("GPU")
@@ -30,11 +33,16 @@ def use_own_cores(strategy: tf.distribute.Strategy, rows: int) -> None:
         threads.set_intra_op_parallelism_threads(1)
 
 
-def pay(hidden_size: int, strategy: tf.distribute.Strategy) -> bool:
-    """Whether a model of this size has its batches halved: on one device, a processor of two cores or more."""
+def suit(config: BertConfig) -> bool:
+    """Whether an encoder has enough to compute for each half: an average of word vectors hardly computes anything."""
+    return config.encoder != "average" and config.hidden_size >= LEAST_HIDDEN_SIZE
+
+
+def pay(config: BertConfig, strategy: tf.distribute.Strategy) -> bool:
+    """Whether a model has its batches halved: on one device, a processor of two cores or more."""
     kinds = {device.device_type for device in tf.config.list_logical_devices()}
     is_processor = strategy.num_replicas_in_sync == 1 and kinds == {"CPU"} and _cores() > 1
-    return is_processor and hidden_size >= LEAST_HIDDEN_SIZE
+    return is_processor and suit(config)
 
 
 def of(batch: Tensors) -> list[Tensors]:

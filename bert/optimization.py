@@ -153,6 +153,10 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         """
         return tf.clip_by_global_norm(gradients, self.clip_norm)
 
+    def _clip_gradients(self, gradients: Sequence) -> list:
+        """What Keras's `fit` asks for before it applies them."""
+        return self.clip(gradients)[0]
+
     def apply_summed(self, gradients: Sequence, only_if: tf.Tensor | None = None) -> None:
         """One update, in replica context, with gradients in the order of `build` that replicas have already summed.
 
@@ -198,8 +202,9 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         return tf.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
 
     def update_step(
-        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor, correction: tf.Tensor = 1.0
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor, correction: tf.Tensor | None = None
     ) -> None:
+        correction = self._correction() if correction is None else correction
         index = self._get_variable_index(variable)
         m, v = self.adam_m[index].value, self.adam_v[index].value
         learning_rate = tf.cast(learning_rate, variable.dtype)

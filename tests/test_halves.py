@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert import halves, heads
+from bert.config import BertConfig
 from bert.prediction.forward import TensorFlowForward
 from bert.training.steps import REAL, RECORD, Steps
 from tests import commands
@@ -98,10 +99,15 @@ def test_a_wide_model_ends_with_the_same_bits_though_it_was_stopped(tmp_path):
     assert_same_bits(whole, last_values(tmp_path / "parts" / "output"))
 
 
-@pytest.mark.parametrize(("hidden_size", "is_worth_it"), [(127, False), (128, True)])
-def test_small_models_are_not_worth_it(hidden_size, is_worth_it):
+@pytest.mark.parametrize(
+    ("hidden_size", "encoder", "is_worth_it"),
+    [(127, "bert", False), (128, "bert", True), (128, "lstm", True), (300, "average", False)],
+)
+def test_small_models_are_not_worth_it(hidden_size, encoder, is_worth_it):
+    config = BertConfig(vocab_size=10, hidden_size=hidden_size, num_attention_heads=1, encoder=encoder)
     has_cores = len(os.sched_getaffinity(0)) > 1
-    assert halves.pay(hidden_size, tf.distribute.get_strategy()) is (is_worth_it and has_cores)
+    assert halves.suit(config) is is_worth_it
+    assert halves.pay(config, tf.distribute.get_strategy()) is (is_worth_it and has_cores)
 
 
 def test_batches_at_once_give_the_answers_of_batches_in_turns():
@@ -114,10 +120,11 @@ def test_batches_at_once_give_the_answers_of_batches_in_turns():
     np.testing.assert_array_equal(np.stack(forward(features)["logits"]), expected)
 
 
-@pytest.mark.parametrize(("batch_size", "micro_batches"), [(2, 1), (2, 2)])
-def test_a_run_deals_out_the_cores_before_anything_is_computed(tmp_path, batch_size, micro_batches):
-    """One thread an operation, where there are two cores and halves; a row alone has no halves, and keeps both."""
-    flags = flags_of(tmp_path, num_train_steps=1, train_batch_size=batch_size, **WIDE)
+@pytest.mark.parametrize(("batch_size", "micro_batches", "sizes"), [(2, 1, WIDE), (2, 2, WIDE), (2, 1, {})])
+def test_a_run_deals_out_the_cores_before_anything_is_computed(tmp_path, batch_size, micro_batches, sizes):
+    """One thread an operation, where there are two cores and halves; a row alone, and a small model, have no halves,
+    and keep both."""
+    flags = flags_of(tmp_path, num_train_steps=1, train_batch_size=batch_size, **sizes)
     flags["gradient_accumulation_steps"] = micro_batches
     words = [f"--{name}={value}" for name, value in flags.items()]
     program = (
@@ -129,5 +136,5 @@ def test_a_run_deals_out_the_cores_before_anything_is_computed(tmp_path, batch_s
         "    print('threads', tf.config.threading.get_intra_op_parallelism_threads())\n"
     )
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
-    is_dealt = len(os.sched_getaffinity(0)) == 2 and batch_size // micro_batches > 1
+    is_dealt = len(os.sched_getaffinity(0)) == 2 and batch_size // micro_batches > 1 and sizes == WIDE
     assert f"threads {int(is_dealt)}\n" in done.stdout

@@ -55,6 +55,17 @@ def test_with_bias_correction_it_is_the_adamw_of_keras():
     np.testing.assert_allclose(variables[0].numpy(), variables[1].numpy(), rtol=1e-4)
 
 
+def test_under_fit_of_keras_it_clips_and_corrects_as_in_the_loop():
+    variables = [keras.Variable([1.0, -2.0, 3.0], name="kernel") for _ in range(2)]
+    optimizers = [AdamWeightDecay(learning_rate=0.01, bias_correction=True) for _ in variables]
+    for optimizer, variable in zip(optimizers, variables, strict=True):
+        optimizer.build([variable])
+    for gradient in ([3.0, 4.0, 0.0], [0.1, 0.2, -0.1]):
+        optimizers[0].update([tf.constant(gradient)])
+        optimizers[1].apply([tf.constant(gradient)])
+    np.testing.assert_array_equal(variables[0].numpy(), variables[1].numpy())
+
+
 @pytest.mark.parametrize("name", ["bias", "output_bias", "LayerNorm_gamma"])
 def test_no_decay_for_biases_and_normalization(name):
     update = 0.1 * 0.5 / ((0.001 * 0.25) ** 0.5 + 1e-6)

@@ -222,6 +222,12 @@ def test_the_loss_is_the_mean_of_start_and_end(golden):
     terms = model.loss_terms(batch, {"start_logits": start, "end_logits": end})
     losses = -numpy_bert.log_softmax(start)[[0, 1], [0, 3]] - numpy_bert.log_softmax(end)[[0, 1], [0, 4]]
     assert float(sum(term.value for term in terms.values())) == pytest.approx((losses / 2).mean(), abs=1e-6)
+    # An evaluation has that of the words, whatever rows share the batch.
+    batch["input_mask"] = np.array([[1] * 5 + [0] * 2] * 3, np.int32)
+    outputs = {"start_logits": start, "end_logits": end}
+    words = {name: value[:, :5] for name, value in outputs.items()}
+    expected = model.loss_terms(batch, words)["span_loss"].value
+    assert float(model.evaluation_terms(batch, outputs)["span_loss"].value) == pytest.approx(float(expected), abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def use_own_cores(rows):
     halves.use_own_cores(strategy, rows)
 
     def set_halves(model):
-        model.halved = halves.pay(model.config.hidden_size, strategy)
+        model.halved = halves.pay(model.config, strategy)
 
     return set_halves
 

@@ -61,10 +61,9 @@ class SpanModel(HeadedModel):
         """Returns `start_logits` and `end_logits`, float32 [B, S]."""
         seed = self.dropout_seed(training, seed)
         start, end = (tf.cast(x, tf.float32) for x in self.heads(self.encode(batch, seed=seed)["sequence_output"]))
-        if self.encoder.packs(batch["input_mask"], seed):  # padding was not computed: no answer starts or ends there
-            padding = MASKED_SCORE * (1.0 - tf.cast(batch["input_mask"], tf.float32))  # [B, S]
-            start, end = start + padding, end + padding
-        return {"start_logits": start, "end_logits": end}
+        outputs = {"start_logits": start, "end_logits": end}
+        is_packed = self.encoder.packs(batch["input_mask"], seed)
+        return _of_words(batch, outputs) if is_packed else outputs  # the padding of packed rows was not computed
 
     @property
     def declared_losses(self) -> tuple[Measure, ...]:
@@ -76,7 +75,18 @@ class SpanModel(HeadedModel):
         end = cross_entropy(outputs["end_logits"], batch["end_positions"][:, 0])
         return {"span_loss": weighted((start + end) / 2.0, batch["is_real_example"])}
 
+    def evaluation_terms(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
+        """The loss of the words alone, as training on packed rows has it, whatever padding is beside them."""
+        return self.loss_terms(batch, _of_words(batch, outputs))
+
     def measures(self, batch: Tensors, outputs: Tensors) -> dict[str, Mean]:
+        outputs = _of_words(batch, outputs)
         start = correct(outputs["start_logits"], batch["start_positions"][:, 0])
         end = correct(outputs["end_logits"], batch["end_positions"][:, 0])
         return {"exact_spans": weighted(start * end, batch["is_real_example"])}
+
+
+def _of_words(batch: Tensors, logits: Tensors) -> dict[str, tf.Tensor]:
+    """Logits [B, S] with which no answer starts or ends at padding."""
+    padding = MASKED_SCORE * (1.0 - tf.cast(batch["input_mask"], tf.float32))  # [B, S]
+    return {name: value + padding for name, value in logits.items()}

@@ -76,7 +76,8 @@ def open_devices(settings: TPUFlags, kind: str) -> tf.distribute.Strategy:
 def open_devices_to_train(settings: TrainingFlags) -> tf.distribute.Strategy:
     """The same for a run of the loop, with the cores of a processor dealt out as halved batches want it."""
     strategy = open_devices(settings, settings.distribution)
-    halves.use_own_cores(strategy, settings.train_batch_size // settings.gradient_accumulation_steps)
+    if halves.suit(BertConfig.from_json_file(settings.bert_config_file)):
+        halves.use_own_cores(strategy, settings.train_batch_size // settings.gradient_accumulation_steps)
     return strategy
 
 
@@ -111,7 +112,7 @@ def opened(
         model = build_model()
         optimizer = optimizer_of(settings, schedule) if schedule else None
     model.recompute = settings.recompute
-    model.halved = halves.pay(model.config.hidden_size, strategy)
+    model.halved = halves.pay(model.config, strategy)
     accumulation = settings.gradient_accumulation_steps
     trainer = Trainer(model, strategy, folder, optimizer, settings.seed, accumulation)
     resumed = trainer.restore(folder.best if folder.best.latest() and not schedule else None)
@@ -196,7 +197,10 @@ def check_batches(settings: TrainingFlags, strategy: tf.distribute.Strategy) -> 
 def batches_to_train(
     trainer: Trainer, settings: TrainingFlags, record_set: RecordSet, rewrite: Rewrite | None = None
 ) -> tf.data.Dataset:
-    """Training batches from the trainer's step on; `rewrite` changes rows as `training_batches` says."""
+    """Training batches from the trainer's step on, which the encoder packs where they have much padding; `rewrite`
+    changes rows as `training_batches` says."""
+    is_random = not settings.length_grouping and not distribution.is_tpu(trainer.strategy)  # it wants one shape
+    trainer.model.encoder.packed = is_random and record_set.has_much_padding()
     return training_batches(
         record_set,
         record_set.count,
@@ -239,8 +243,6 @@ def train(
             trainer.save(selection)
     else:
         _log_training(trainer, settings, record_set, schedule)
-        is_random = not settings.length_grouping and not distribution.is_tpu(trainer.strategy)  # it wants one shape
-        trainer.model.encoder.packed = is_random and record_set.has_much_padding()
         batches = batches_to_train(trainer, settings, record_set, rewrite)
         with record_set.faults_named():
             trainer.train(batches, plan, values, selection, record_set.describe)

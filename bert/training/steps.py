@@ -126,7 +126,7 @@ class Steps:
             pairs = {name: pair.plus(more_pairs[name]) for name, pair in pairs.items()}
         return gradients, pairs
 
-    @tf.function  # traced once for both halves, which are of one size
+    @tf.function  # traced once for both halves, where they are of one size
     def _gradients_of_half(self, batch: Tensors, weights: Tensors, seed: tf.Tensor) -> tuple[list, dict[str, Mean]]:
         return self._gradients_of_part(batch, weights, seed)
 
