@@ -155,8 +155,11 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """What is given of options; folders of models from the root on, so that an index is asked alike from everywhere."""
     given = {name: value for name, value in options.items() if value is not None}
-    folders = {name: given[name] for name in ("rerank_model", "intent_model") if given.get(name)}
-    return {**given, **{name: os.path.abspath(path) for name, path in folders.items() if not files.is_remote(path)}}
+    for name in ("rerank_model", "intent_model"):
+        path = given.get(name)
+        if path and isinstance(path, str) and not files.is_remote(path):  # what is no text is refused with the others
+            given[name] = os.path.abspath(path)
+    return given
 
 
 def _told(stored: StoredModel, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +199,7 @@ def threshold_for(stored: Mapping[str, Any], scored_by: Mapping[str, Any]) -> fl
         return -math.inf
     # An index of an older version tells only the folder.
     names = ("rerank_label", "rerank_sha256") if "rerank_sha256" in stored else ("rerank_model",)
-    if all(stored[name] == scored_by[name] for name in names):
+    if all(stored.get(name) == scored_by[name] for name in names):
         return stored["threshold"]
     told = [f"`{name}`='{stored.get(name, '')}'" for name in ("rerank_model", "rerank_label")]
     logger.warning(

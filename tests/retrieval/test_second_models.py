@@ -72,6 +72,7 @@ def test_a_threshold_is_for_the_scores_it_was_chosen_by(caplog, changes, expecte
     stored = {"threshold": 0.5, **scored_by}
     assert threshold_for(stored, {**scored_by, **changes}) == expected
     assert ("every question is taken for known" in caplog.text) is (expected != 0.5)
+    assert threshold_for({"threshold": 0.5, "rerank_sha256": "a"}, scored_by) == -np.inf  # somebody has written it
     # An index of an older version tells the folder alone.
     older = {"threshold": 0.5, "rerank_model": "pairs", "rerank_candidates": 20}
     assert (threshold_for(older, {**scored_by, **changes}) == 0.5) is ("rerank_model" not in changes)
@@ -99,6 +100,8 @@ def test_classes_are_a_score(monkeypatch, names, label, expected):
 
 
 def test_a_second_model_that_is_none_is_refused_before_it_is_stored(copied):
+    with pytest.raises(InputError, match="`rerank_model` is 5, expected a text"):
+        bert.load(str(copied.output), rerank_model=5)
     before = commands.listing(copied.output / "index")
     error = copied(remove_ids="no", rerank_model=copied.output).error
     assert error == f"--rerank_model={copied.output} holds a model for retrieval, expected one class or number a row"
