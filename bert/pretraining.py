@@ -27,8 +27,8 @@ def pretrain(settings: EvaluationFlags, options: PretrainingOptions) -> None:
     Raises InputError for whatever is wrong with settings, records and checkpoints, most of it before any work.
     """
     budget = TimeBudget(options.train_minutes, settings) if settings.do_train and options.train_minutes else None
-    strategy = run.open_devices_to_train(settings)
     config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
+    strategy = run.open_devices_to_train(settings, config)
     record_set = open_records(options, config, settings.max_seq_length)
     held_out = record_set
     if options.eval_file and settings.do_eval:

@@ -36,21 +36,25 @@ def fine_tune(settings: FineTuningFlags, kind: Kind) -> None:
 
     Raises InputError for whatever is wrong with settings, files and checkpoints, most of it before any work.
     """
-    strategy = run.open_devices_to_train(settings)
+    config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
+    strategy = run.open_devices_to_train(settings, config)
     if settings.num_trials == 1:
-        fine_tune_once(settings, kind, strategy)
+        fine_tune_once(settings, kind, config, strategy)
     else:
-        trial = functools.partial(fine_tune_once, kind=kind, strategy=strategy, is_compared=True)
+        trial = functools.partial(fine_tune_once, kind=kind, config=config, strategy=strategy, is_compared=True)
         trials.repeat(settings, trial, distribution.is_chief(strategy))
 
 
 def fine_tune_once(
-    settings: FineTuningFlags, kind: Kind, strategy: tf.distribute.Strategy, is_compared: bool = False
+    settings: FineTuningFlags,
+    kind: Kind,
+    config: BertConfig,
+    strategy: tf.distribute.Strategy,
+    is_compared: bool = False,
 ) -> trials.Values:
     """One run on the devices that are open. Returns what the evaluation at its end gave, if there is one; where that
     `is_compared` by `best_metric`, raises InputError for one that it will not have."""
     values: trials.Values = {}
-    config = run.read_config(settings.bert_config_file, settings.max_seq_length, settings.do_train)
     tokenizer = run.read_tokenizer(settings.vocab_file, settings.do_lower_case, config)
     task = kind(settings, config, tokenizer)
     advice.warn_of_multilingual_vocabulary(tokenizer.vocabulary, task.texts())

@@ -1,6 +1,7 @@
 """Models beside that of the vectors: how equal two questions are, by one of pairs; what a question is about, by one of
 single texts."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from bert.tasks.label_kinds import as_number
 
 class Reranker:
     """A classifier or regressor of pairs as a score: the number, the expected value where the classes are numbers (1,
-    0.5, 0), or the probability of the class `label`. `sha256` is that of its weights.
+    0.5, 0), or the probability of the class `label`.
 
     Raises InputError for a model of another kind, and where nothing says which class means equal.
     """
@@ -23,7 +24,12 @@ class Reranker:
         stored = _stored(folder, "rerank_model")
         self._predictor = ClassificationPredictor(stored, None, {})
         self._values = _values(stored, folder, label)
-        self.sha256 = stored.weights_sha256
+        self._stored = stored
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of the model's weights, which are read for it."""
+        return self._stored.weights_sha256
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
         """float32 [pairs]."""
