@@ -52,7 +52,7 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
 
     after all gradients together were scaled down to a global norm of at most `clip_norm`. The slots are variables
     `<path>/adam_m` and `<path>/adam_v`. With `bias_correction`, which the original does not have, m / √v is multiplied
-    by √(1 - β₂ᵗ) / (1 - β₁ᵗ) in step t, so that the first hundreds of updates are not too large.
+    by √(1 - β₂ᵗ) / (1 - β₁ᵗ) in the t-th update, so that the first hundreds of them are not too large.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
                 **shared, initializer=keras.initializers.Constant(FIRST_LOSS_SCALE), name="loss_scale"
             )
             self.finite_steps = self.add_variable(**shared, initializer="zeros", name="finite_steps")
+            self.skipped_steps = self.add_variable(**shared, initializer="zeros", name="skipped_steps")
 
     def slots(self) -> dict[str, keras.Variable]:
         """Checkpoint name -> slot variable."""
@@ -99,7 +100,11 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
             named[f"{variable.path}/adam_m"] = self.adam_m[index]
             named[f"{variable.path}/adam_v"] = self.adam_v[index]
         if self.loss_scaling:
-            named |= {"loss_scale": self.loss_scale, "loss_scale/finite_steps": self.finite_steps}
+            named |= {
+                "loss_scale": self.loss_scale,
+                "loss_scale/finite_steps": self.finite_steps,
+                "loss_scale/skipped_steps": self.skipped_steps,
+            }
         return named
 
     def note_touched_rows(self) -> None:
@@ -120,6 +125,7 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         if self.loss_scaling:
             self.loss_scale.assign(FIRST_LOSS_SCALE)
             self.finite_steps.assign(0.0)
+            self.skipped_steps.assign(0.0)
 
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
         """The loss to take gradients of: with loss scaling so large that half precision does not lose them."""
@@ -144,6 +150,7 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         grown = tf.where(finite_steps >= STEPS_TO_DOUBLE, self.loss_scale * 2.0, tf.convert_to_tensor(self.loss_scale))
         self.loss_scale.assign(tf.where(finite, grown, self.loss_scale / 2.0))
         self.finite_steps.assign(tf.where(finite_steps >= STEPS_TO_DOUBLE, 0.0, finite_steps))
+        self.skipped_steps.assign_add(tf.where(finite, 0.0, 1.0))
         return norm
 
     def clip(self, gradients: Sequence) -> tuple[list, tf.Tensor]:
@@ -199,6 +206,8 @@ class AdamWeightDecay(keras.optimizers.Optimizer):
         if not self.bias_correction:
             return tf.constant(1.0)
         step = tf.cast(self.iterations.value, tf.float32) + 1.0
+        if self.loss_scaling:
+            step -= tf.convert_to_tensor(self.skipped_steps)  # what a skipped step left in the slots is nothing
         return tf.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
 
     def update_step(

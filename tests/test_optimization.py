@@ -66,6 +66,20 @@ def test_under_fit_of_keras_it_clips_and_corrects_as_in_the_loop():
     np.testing.assert_array_equal(variables[0].numpy(), variables[1].numpy())
 
 
+def test_steps_that_overflowed_are_no_updates_to_correct_for():
+    found = []
+    for overflows in (0, 2):
+        variable = keras.Variable([1.0, -2.0], name="kernel")
+        optimizer = AdamWeightDecay(learning_rate=0.01, bias_correction=True, loss_scaling=True)
+        optimizer.build([variable])
+        for _ in range(overflows):
+            optimizer.update([tf.constant([np.inf, 1.0])])
+        for gradient in ([0.3, 0.4], [0.1, -0.2]):
+            optimizer.update([optimizer.scaled(tf.constant(gradient))])
+        found.append(variable.numpy())
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("name", ["bias", "output_bias", "LayerNorm_gamma"])
 def test_no_decay_for_biases_and_normalization(name):
     update = 0.1 * 0.5 / ((0.001 * 0.25) ** 0.5 + 1e-6)
