@@ -110,6 +110,7 @@ def test_the_size_is_exact_or_refused(tmp_path):
         ({"counting_memory_mb": 0}, "--counting_memory_mb is 0.0, expected 0.001 to 1000000"),
         ({"input_file": "nowhere*.txt"}, "--input_file: no file matches 'nowhere*.txt'"),
         ({"output_file": "nowhere/vocab.txt"}, "--output_file: the folder nowhere of nowhere/vocab.txt does not exist"),
+        ({"output_file": "a", "report_file": "./a"}, "--report_file and --output_file are both a, expected two files"),
     ],
 )
 def test_refuses(flags, message, tmp_path):

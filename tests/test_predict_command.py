@@ -77,6 +77,14 @@ def test_a_bad_line_of_a_file_ends_it_and_writes_nothing(folder, tmp_path, text,
         ({"output_file": "out"}, "--output_file needs --input_file; standard input is answered on standard output"),
         ({"input_file": "nowhere.txt"}, "--input_file: nowhere.txt does not exist"),
         (
+            {"input_file": __file__, "output_file": __file__},
+            f"--output_file: {__file__} is among the input files, which would be overwritten",
+        ),
+        (
+            {"input_file": __file__, "output_file": "nowhere/out"},
+            "--output_file: the folder nowhere of nowhere/out does not exist",
+        ),
+        (
             {"doc_stride": 5},
             "--doc_stride is no option of this kind of model, expected some of: truncation, long_text, label_separator",
         ),
@@ -98,6 +106,13 @@ def asked(model, monkeypatch, data: bytes, output_format: str = "text", input_fo
     except InputError as error:
         errors.write(f"end: {error}\n")
     return output.buffer.getvalue().decode("utf-8").split("\n"), errors.getvalue().splitlines()
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(model, monkeypatch):
+    output, errors = asked(model, monkeypatch, b'\xef\xbb\xbf{"text": "the company"}\nthe bell\n')
+    assert [bool(line) for line in output] == [True, True, False]
+    assert not errors
+    assert output[0] == asked(model, monkeypatch, b"the company")[0][0]
 
 
 def test_a_bad_line_has_an_empty_answer_and_the_next_is_answered(model, monkeypatch):

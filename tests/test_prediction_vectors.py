@@ -146,6 +146,12 @@ def test_a_mask_that_is_cut_off_has_no_words(filler):
     assert json.loads(json.dumps(found.as_dict()))["masks"][1] == []
 
 
+def test_words_of_the_second_text_are_its_own_where_the_first_lost_a_mask(filler):
+    found = filler.predict(("the " * 200 + "[MASK]", "the [MASK]"))
+    assert found.truncated
+    assert [len(mask) for mask in found.masks] == [0, 4]
+
+
 def test_the_command_tells_five_words_for_each_mask(filler, pretrained, tmp_path):
     (tmp_path / "in.txt").write_text("the [MASK] said [MASK]\nthe [MASK]\tsaid no\n")
     flags = {"input_file": tmp_path / "in.txt", "output_file": tmp_path / "out.txt", "vocab_file": commands.VOCABULARY}

@@ -115,11 +115,13 @@ def test_training_refuses(write, content, message):
         (squad({"id": "a"}, {"id": "a"}), "question id 'a' occurs twice"),
         (squad(), "holds no question"),
         (squad({"answers": "x"}), "qas[0]: 'answers' is \"x\", expected a list"),
+        (squad({"answers": None}), "qas[0]: 'answers' is null, expected a list"),
     ],
 )
-def test_prediction_refuses(write, content, message):
+@pytest.mark.parametrize("locate_answers", [False, True])
+def test_prediction_refuses(write, content, message, locate_answers):
     with pytest.raises(InputError) as refused:
-        examples.read_prediction(write(content))
+        examples.read_prediction(write(content), locate_answers)
     assert message in str(refused.value)
 
 

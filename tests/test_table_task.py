@@ -189,6 +189,12 @@ def test_a_bad_training_file_is_refused(folder, train, problem):
         ),
         ("train.tsv", tsv("1", "many"), {"label_kind": "regression"}, ":3: the label is 'many', expected a number"),
         ("train.tsv", tsv("1", ""), {"label_kind": "regression"}, ":3: the label is '', expected a number"),
+        (
+            "train.tsv",
+            tsv("1", "1e39"),
+            {"label_kind": "regression"},
+            ":3: the label is '1e39', expected a number of at most 1e+18",
+        ),
         ("train.tsv", tsv("1", "nan"), {"label_kind": "regression"}, ":3: the label is 'nan', expected a number"),
         ("train.jsonl", jsonl(0.5, None), {"label_kind": "regression"}, ":2: the label is 'None', expected a number"),
         ("train.jsonl", jsonl(0.5, True), {"label_kind": "regression"}, ":2: the label is 'True', expected a number"),

@@ -9,7 +9,6 @@ extra `vocabulary`. docs/vocabulary.md tells more.
 
 import dataclasses
 import logging
-import os
 
 from bert import files
 from bert.errors import InputError
@@ -27,18 +26,11 @@ class Settings(BuildOptions):
 
     def check(self) -> None:
         inputs = self.input_paths()
-        outputs = {"output_file": self.output_file}
+        files.check_output(self.output_file, "output_file", inputs)
         if self.report_file:
-            outputs["report_file"] = self.report_file
-        for flag, path in outputs.items():
-            files.check_replaceable(path, f"--{flag}")
-            files.check_folder(path if files.is_remote(path) else os.path.dirname(path) or ".", flag)
-            if not files.is_remote(path) and not files.is_folder(os.path.dirname(path) or "."):
-                raise InputError(f"--{flag}: the folder {os.path.dirname(path)} of {path} does not exist")
-            if path in inputs:
-                raise InputError(f"--{flag}: {path} is among the input files, which would be overwritten")
-        if self.report_file == self.output_file:
-            raise InputError(f"--report_file and --output_file are both {self.output_file}, expected two files")
+            files.check_output(self.report_file, "report_file", inputs)
+            if files.same_file(self.report_file, self.output_file):
+                raise InputError(f"--report_file and --output_file are both {self.output_file}, expected two files")
 
     def input_paths(self) -> list[str]:
         """The files to read, in this order; those of a glob sorted."""

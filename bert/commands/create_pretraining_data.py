@@ -69,9 +69,10 @@ class Settings(Options):
         paths = [path.strip() for path in self.output_file.split(",")]
         if self.is_streaming and len(paths) > 1:
             raise InputError(f"--output_file names {len(paths)} files, expected one: --shard_size_mb makes the shards")
-        for path in paths:
-            files.check_output(path, "output_file", input_paths)
-            if paths.count(path) > 1:
+        read = [*input_paths, formats.vocab_file(self.vocab_file)]
+        for number, path in enumerate(paths):
+            files.check_output(path, "output_file", read)
+            if any(files.same_file(path, before) for before in paths[:number]):
                 raise InputError(f"--output_file names {path} twice")
         return paths
 

@@ -58,7 +58,8 @@ class Settings(Options, flags.TPUFlags):
 
     def check_output(self, input_paths: list[str]) -> None:
         """Raises InputError for an output that could not be written at the end of a long run."""
-        files.check_output(self.output_file, "output_file", input_paths)
+        read = [*input_paths, formats.vocab_file(self.vocab_file), formats.config_file(self.bert_config_file)]
+        files.check_output(self.output_file, "output_file", read)
         if self.output_format == NPZ and not self.output_file.endswith(".npz"):
             raise InputError(f"--output_file is {self.output_file}, expected NAME.npz with --output_format=npz")
 

@@ -20,6 +20,7 @@ from bert.files.paths import (
     make_folder,
     matching,
     remove,
+    same_file,
     size,
 )
 from bert.files.reading import LINE_LIMIT, open_binary, parse_json, read_json, read_lines
@@ -65,6 +66,7 @@ __all__ = [
     "read_lines",
     "remove",
     "replaced",
+    "same_file",
     "size",
     "temporary_folder",
     "write_json",

@@ -109,8 +109,15 @@ def check_output(path: str, flag: str, input_paths: Sequence[str]) -> None:
         raise InputError(f"`{flag}`: the folder {folder} of {path} does not exist")
     check_replaceable(path, f"`{flag}`")
     check_folder(path if is_remote(path) else folder or ".", flag)
-    if path in input_paths:
+    if any(same_file(path, input_path) for input_path in input_paths):
         raise InputError(f"`{flag}`: {path} is among the input files, which would be overwritten")
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two names, of files that need not be there, lead to one place."""
+    if is_remote(one) or is_remote(other):
+        return one == other
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _sort_of(path: str) -> str:

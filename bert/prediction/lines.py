@@ -1,8 +1,8 @@
 """Lines of text in, lines of answers out: from standard input as they come, or from a file of any size."""
 
+import codecs
 import itertools
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
@@ -43,6 +43,8 @@ class Lines:
         bad = total = 0
         with quiet.unread_output():
             for lines in _lines_as_they_come(sys.stdin.buffer, sys.stdin.isatty()):
+                if not total:
+                    lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)  # as in a file
                 answers, faults = self._answered(lines, total)
                 print(*faults, sep="\n", end="\n" if faults else "", file=sys.stderr, flush=True)
                 _write(sys.stdout.buffer, answers)
@@ -92,8 +94,7 @@ def check_files(input_path: str, output_path: str | None) -> None:
     """Raises InputError where the one cannot be read or the other not be written."""
     files.check_readable(input_path, "`input_file`")
     if output_path:
-        files.check_replaceable(output_path)
-        files.check_folder(os.path.dirname(output_path) or ".", "output_file")
+        files.check_output(output_path, "output_file", [input_path])
 
 
 def _write(file: IO[bytes], lines: Iterable[str]) -> None:

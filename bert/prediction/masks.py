@@ -97,15 +97,19 @@ class MaskPredictor(TextPredictor[MasksPrediction]):
         rows, truncated, is_pair = self._rows(examples)
         outputs = self.forward(rows)
         masked, places = np.nonzero(rows["input_ids"] == self.tokenizer.vocabulary.mask_id)
+        in_second = rows["segment_ids"][masked, places] == 1
         hidden = [outputs["hidden"][row][place] for row, place in zip(masked, places, strict=True)]
         words = self._words(hidden)
         splits = np.searchsorted(masked, np.arange(len(examples) + 1))
         follows = special.softmax(np.stack(outputs["next_sentence"]), axis=1)[:, 0].tolist()
         for row, example in enumerate(examples):
-            own = words[splits[row] : splits[row + 1]]
-            lost = example.text_a.count(MASK) + (example.text_b or "").count(MASK) - len(own)
+            begin, end = splits[row : row + 2]
+            second = begin + np.count_nonzero(~in_second[begin:end])
+            masks: list[tuple[Word, ...]] = []
+            for text, own in ((example.text_a, words[begin:second]), (example.text_b or "", words[second:end])):
+                masks += [*own, *[()] * (text.count(MASK) - len(own))]  # each text loses its end
             tells = is_pair[row] and self.tells_next_sentence
-            yield MasksPrediction((*own, *[()] * lost), follows[row] if tells else None, int(truncated[row]))
+            yield MasksPrediction(tuple(masks), follows[row] if tells else None, int(truncated[row]))
 
     def _rows(self, examples: Sequence[InputExample]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         """The rows, how many WordPieces of each were cut off, and which of them are pairs."""

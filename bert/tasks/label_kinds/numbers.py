@@ -14,6 +14,8 @@ from bert.tasks.label_kinds.base import Label, LabelKind
 from bert.tasks.label_kinds.names import as_number
 from bert.tasks.rows import shortened
 
+LARGEST = 1e18  # the squares of errors are summed in float32
+
 
 class Regression(LabelKind[float]):
     """A number an example."""
@@ -29,8 +31,11 @@ class Regression(LabelKind[float]):
 
     def check(self, label: Label, labels: Collection[str], where: str) -> float:
         number = as_number(label)
-        if number is None:
-            raise InputError(f"{where}: the label is {shortened(label)}, expected a number")
+        if number is None or abs(number) > LARGEST:
+            raise InputError(
+                f"{where}: the label is {shortened(label)}, expected a number"
+                + ("" if number is None else f" of at most {LARGEST:g}")
+            )
         return number
 
     def stratum(self, label: Label, where: str) -> float:

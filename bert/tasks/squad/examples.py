@@ -181,8 +181,7 @@ def _training_answer(question: _Question) -> Answer | None:
 
 
 def _located_answer(question: _Question) -> Answer | None:
-    for number, answer in enumerate(question.values.get("answers", [])):
-        where = f"{question.where}.answers[{number}]"
+    for where, answer in _answers(question):
         text, start = _field(answer, "text", str, where), _field(answer, "answer_start", int, where)
         fits = bool(text.split()) and start + len(text) <= len(question.document.text)
         found = find_answer(question.document, text, start, where) if fits else None
@@ -212,11 +211,17 @@ def find_answer(document: Document, text: str, start: int, where: str) -> Answer
 
 
 def _references(question: _Question) -> Iterator[str]:
+    for where, answer in _answers(question):
+        yield _field(answer, "text", str, where)
+
+
+def _answers(question: _Question) -> Iterator[tuple[str, object]]:
+    """Where each answer stands, and what is there; none where the file tells of none."""
     answers = question.values.get("answers", [])
     if not isinstance(answers, list):
         raise InputError(f"{question.where}: 'answers' is {_brief(answers)}, expected a list")
     for number, answer in enumerate(answers):
-        yield _field(answer, "text", str, f"{question.where}.answers[{number}]")
+        yield f"{question.where}.answers[{number}]", answer
 
 
 def _questions(path: str) -> Iterator[_Question]:
