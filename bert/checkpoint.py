@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 GLOBAL_STEP = "global_step"
 EVALUATIONS_CHECKSUM = "evaluations_checksum"  # of what the best checkpoint was chosen by; not the original's
 SLOT_SUFFIXES = ("/adam_m", "/adam_v")
+LOSS_SCALE = "loss_scale"  # of a training in float16, and what stands under it
 # What TensorFlow's reader raises for a file that is missing, cut off or damaged.
 _READ_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, IndexError)
 KEPT = 5  # checkpoints a folder keeps, as the original does (docs/parity.md 3)
@@ -156,7 +157,8 @@ def _first_line(error: Exception) -> str:
 
 def is_training_state(name: str) -> bool:
     """Whether a name is the optimizer's, not the model's."""
-    return name in (GLOBAL_STEP, EVALUATIONS_CHECKSUM) or name.endswith(SLOT_SUFFIXES)
+    is_own = name in (GLOBAL_STEP, EVALUATIONS_CHECKSUM) or name.split("/")[0] == LOSS_SCALE
+    return is_own or name.endswith(SLOT_SUFFIXES)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -141,7 +141,7 @@ class BertConfig:
         Raises InputError naming the file and what is wrong in it.
         """
         path = config_file(path)
-        values = files.read_json(path, whole_characters=True)
+        values = files.read_json(path)
         try:
             if configs.is_huggingface(values):
                 values = configs.from_huggingface(values)

@@ -88,7 +88,7 @@ class EvaluationFlags(TrainingFlags):
     """What every command shares that trains and evaluates on batches of examples."""
 
     do_eval: bool = option(False, "Evaluate, each example once.", decides=NOTHING)
-    eval_batch_size: int = option(8, "Examples in one evaluation batch.", decides=NOTHING)
+    eval_batch_size: int = option(8, "Examples in one evaluation batch.", decides=BEST)  # the loss is a mean of batches
     eval_every_steps: int = option(0, "Evaluate after every so many training steps too; 0: only at the end.")
     best_metric: str = option(
         "loss", "What the best checkpoint is chosen by; it is kept in the folder best.", decides=BEST
@@ -105,6 +105,11 @@ class EvaluationFlags(TrainingFlags):
             raise InputError(f"--eval_every_steps={self.eval_every_steps} needs --do_eval=true")
         if self.early_stopping_patience and not self.eval_every_steps:
             raise InputError(f"--early_stopping_patience={self.early_stopping_patience} needs --eval_every_steps")
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows go through the model together: of a training those of a micro-batch, else the fewest."""
+        return self.train_batch_size // self.gradient_accumulation_steps if self.do_train else self.eval_batch_size
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -168,6 +173,11 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
                 f"--num_trials={self.num_trials} and --seed={self.seed}: expected only one, trials have the seeds 1 to "
                 f"{self.num_trials}"
             )
+
+    @property
+    def rows_at_once(self) -> int:
+        sizes = {"dev": self.eval_batch_size, "test": self.predict_batch_size}
+        return super().rows_at_once if self.do_train else min(sizes[split] for split in self.splits)
 
     @property
     def reads_vocabulary(self) -> bool:

@@ -20,7 +20,7 @@ Tensors = Mapping[str, tf.Tensor]
 
 
 def use_own_cores(strategy: tf.distribute.Strategy, rows: int) -> None:
-    """Lets every operation run on one core, where there are two, one device, and micro-batches of two `rows` or more.
+    """Lets every operation run on one core, where there are two, one device, and batches of two `rows` or more.
 
     Must come before TensorFlow computes anything; in a program that has, nothing changes. It is for all that the
     program computes from then on.

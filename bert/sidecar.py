@@ -38,6 +38,12 @@ def write(record_path: str, values: Mapping) -> None:
     files.write_text(path_of(record_path), json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def remove(record_path: str) -> None:
+    """Deletes the side-car of a record file, if there is one."""
+    if files.exists(path_of(record_path)):
+        files.remove(path_of(record_path))
+
+
 def read(record_path: str) -> dict | None:
     """The values of a record file's side-car, None if there is none. Raises InputError for one that is damaged
     or has values of other types than are written."""

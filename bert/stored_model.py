@@ -2,6 +2,7 @@
 one that `bert export_model --format=onnx` wrote."""
 
 import dataclasses
+import functools
 import hashlib
 import logging
 import os
@@ -50,7 +51,7 @@ class StoredModel:
       weights: a checkpoint prefix, a safetensors file, or a graph of ONNX.
       shapes: variable -> shape, the optimizer's left out; of ONNX none.
       labels: the content of a labels.json, None where the model has no classes or numbers to tell.
-      index: the content of the index.json of a retrieval, None where there is no index.
+      has_index: whether it is that of a retrieval.
       settings: the flags that it was trained or exported with, by name, or, of a model that was not trained here, those
         of the last command; empty where a folder does not say.
     """
@@ -63,7 +64,7 @@ class StoredModel:
     do_lower_case: bool
     max_seq_length: int
     labels: dict | None = None
-    index: Mapping[str, Any] | None = None
+    has_index: bool = False
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -78,7 +79,7 @@ class StoredModel:
             return self.settings["kind"]
         found = next((kind for name, kind in _HEADS.items() if name in self.shapes), ENCODER)
         is_tagger = self.labels is not None and self.labels.get("task") == huggingface.TAGGING
-        if found == ENCODER and self.index is not None:
+        if found == ENCODER and self.has_index:
             return RETRIEVAL
         return TAGGING if found == CLASSIFICATION and is_tagger else found
 
@@ -96,6 +97,12 @@ class StoredModel:
             "max_seq_length": max_seq_length,
             "precision": "float32",  # whatever the training computed in
         }
+
+    @functools.cached_property
+    def index(self) -> Mapping[str, Any]:
+        """The content of the index.json of a retrieval, empty where there is no index. Raises InputError for a damaged
+        one, which not all who ask the model need."""
+        return index.require_content(self.folder) if self.has_index else {}
 
     @property
     def weights_sha256(self) -> str:
@@ -182,7 +189,7 @@ def read(
         lower_case,
         settings.get("max_seq_length") or huggingface.read_max_seq_length(folder) or config.max_position_embeddings,
         labels,
-        index.read_content(folder),
+        files.exists(index.path_of(folder)),
         {"pooling": huggingface.read_pooling(folder), **settings},
     )
 

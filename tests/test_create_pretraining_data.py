@@ -116,6 +116,20 @@ def test_bad_input_is_told_and_leaves_nothing(flags, changes, message, golden, t
     assert list(out.iterdir()) == []
 
 
+def test_new_records_never_lie_beside_the_side_car_of_others(flags, out, monkeypatch):
+    run(flags)
+    before = (out / "records").read_bytes()
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bert.sidecar.write", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run({**flags, "max_seq_length": 64})
+    assert (out / "records").read_bytes() != before
+    assert not (out / "records.json").exists()
+
+
 def test_a_full_disk_leaves_nothing(flags, out):
     """The limit on the size of files is met by the process that makes the records, which inherits it."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

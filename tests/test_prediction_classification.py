@@ -1,6 +1,7 @@
 """bert.load on trained classifiers: the numbers of --do_predict, rows of all forms, and what is refused."""
 
 import csv
+import shutil
 import subprocess
 import sys
 
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 
 import bert
+from bert import checkpoint
 from bert.errors import InputError
 from bert.prediction import ClassPrediction, LabelsPrediction, NumberPrediction
-from tests import trained
+from tests import commands, trained
 
 TEXTS = trained.texts(40)
 PAIRS = [
@@ -165,6 +167,20 @@ def test_a_length_of_ones_own_cuts_elsewhere(model, classes):
 def test_options_that_make_no_sense_are_refused(classes, options, message):
     with pytest.raises(InputError, match=message):
         bert.load(str(classes), **options)
+
+
+def test_a_model_whose_weights_are_no_numbers_is_refused(classes, tmp_path):
+    folder = shutil.copytree(classes.parent, tmp_path / "copy")
+    prefix = checkpoint.CheckpointFolder(str(folder / "output")).latest()
+    values = checkpoint.read_values(prefix, list(checkpoint.read_shapes(prefix)))
+    values["bert/pooler/dense/bias"] = values["bert/pooler/dense/bias"] * np.nan
+    checkpoint.write_variables(prefix, values)
+    told = "the model gives logits that are no numbers: its training went astray"
+    with pytest.raises(InputError, match=told):
+        bert.load(str(folder / "output"))
+    flags = {"vocab_file": commands.VOCABULARY, "bert_config_file": folder / "bert_config.json", "max_seq_length": 32}
+    flags |= {"task_name": "table", "data_dir": folder, "output_dir": folder / "output"}
+    assert commands.run("run_classifier", "--do_predict", **flags).error == told
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):

@@ -284,6 +284,7 @@ def test_what_every_option_decides_over():
     assert nothing >= {"top_k", "min_precision", "threshold_by", "rerank_model", "rerank_candidates", "rerank_label"}
     assert nothing >= {"index", "intent_model", "output_dir", "predict_file"}
     best = {"best_metric", "metric", "n_best_size", "max_answer_length", "null_score_diff_threshold", "dev_file"}
+    best.add("eval_batch_size")  # the loss is a mean of batches
     assert {name for name, decides in squad.items() if decides == BEST} == best
     assert decided_by_flags_of("run_tagger")["constrained_decoding"] == BEST
     learned = {

@@ -28,6 +28,8 @@ def check_files(settings: RetrievalSettings) -> None:
     if settings.add_file:
         knowledge.read(settings.add_file, settings)
     _removed(settings)
+    if settings.hard_negatives and settings.hard_negatives_from != "bm25":
+        stored_model.read(settings.hard_negatives_from, flag="hard_negatives_from")  # whether there is a model
 
 
 def make(settings: RetrievalSettings) -> None:
@@ -70,11 +72,10 @@ def change(settings: RetrievalSettings) -> None:
 
 
 def hard_negatives_encoder(settings: RetrievalSettings) -> Encode | None:
-    """What makes the vectors that hard negatives are looked for with; None: BM25 does, or nobody asks."""
+    """What makes the vectors that hard negatives are looked for with; None: BM25 does."""
     folder = settings.hard_negatives_from
-    if not settings.hard_negatives or folder == "bm25":
+    if folder == "bm25":
         return None
-    stored_model.read(folder, flag="hard_negatives_from")  # whether there is a model
     return _vectors(prediction.load(folder, vectors=True, pooling=settings.pooling))
 
 

@@ -50,7 +50,7 @@ def read_lines(path: str) -> Iterator[str]:
             yield _decoded(line, path, number).removesuffix("\n").replace("\r", "")
 
 
-def read_json(path: str, whole_characters: bool = False) -> dict:
+def read_json(path: str, whole_characters: bool = True) -> dict:
     """The object in a JSON file, in as many lines or as few as it likes. Raises InputError as `parse_json` does, and
     for anything but an object."""
     with _unpacked(path) as file:
@@ -68,7 +68,7 @@ def read_json(path: str, whole_characters: bool = False) -> dict:
     return values
 
 
-def parse_json(text: str, path: str, line: int = 1, whole_characters: bool = False) -> object:
+def parse_json(text: str, path: str, line: int = 1, whole_characters: bool = True) -> object:
     """The value that a JSON text holds; it begins in this line of this file.
 
     Raises InputError with file and line for what is no JSON and for what Python cannot hold: thousands of brackets in

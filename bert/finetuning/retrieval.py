@@ -37,7 +37,8 @@ class Retrieval(FineTuning[judging.Report]):
     """Questions of a knowledge base; what is learned is judged by what the dev set's find in all of it.
 
     The records of the dev split are the knowledge base and then the questions that are asked, so that both go through
-    the model of the moment. `encode` makes the vectors that hard negatives are looked for with; None: BM25 does.
+    the model of the moment. `encoder` loads what makes the vectors that hard negatives are looked for with, and gives
+    None where BM25 does.
     """
 
     command = "run_retrieval"
@@ -48,7 +49,7 @@ class Retrieval(FineTuning[judging.Report]):
     def __init__(
         self,
         options: RetrievalOptions,
-        encode: Encode | None,
+        encoder: Callable[[], Encode | None],
         settings: FineTuningFlags,
         config: BertConfig,
         tokenizer: Tokenizer,
@@ -67,7 +68,7 @@ class Retrieval(FineTuning[judging.Report]):
                 f"{sources.place(options, 'train')}: {len(self.trained.names)} answers to train on, expected two at "
                 f"least (`single_questions`={options.single_questions}, `dev_fraction`={options.dev_fraction})"
             )
-        self._negatives = self._hard_negatives(encode) if settings.do_train and options.hard_negatives else None
+        self._negatives = self._hard_negatives(encoder()) if settings.do_train and options.hard_negatives else None
         if settings.do_eval:
             judging.check_metric(settings.best_metric)
         self._rows = {

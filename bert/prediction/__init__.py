@@ -93,7 +93,7 @@ def load(
         _check_onnx(stored, vectors)
     elif vectors:
         encoder = {name: shape for name, shape in stored.shapes.items() if name.startswith(f"{stored.config.encoder}/")}
-        stored = dataclasses.replace(stored, shapes=encoder, labels=None, index=None)
+        stored = dataclasses.replace(stored, shapes=encoder, labels=None, has_index=False)
     return _PREDICTORS[stored.kind](stored, max_seq_length, options)
 
 

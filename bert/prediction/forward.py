@@ -16,7 +16,7 @@ from tensorflow.python.eager import context
 from bert.activations import plain_operations
 from bert.errors import InputError, check_installed
 from bert.heads import Tensors
-from bert.training.outputs import Outputs
+from bert.training.outputs import Outputs, check_numbers
 
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 # A batch of these many positions keeps both cores of a small machine busy and its tensors near the processor.
@@ -47,7 +47,10 @@ class Forward(abc.ABC):
             self({name: np.ones([rows, length], np.int32) * (name == "input_mask") for name in INPUTS})
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> Outputs:
-        """Outputs for rows [R, S] each. What is per position in an output may be cut behind the row's last token."""
+        """Outputs for rows [R, S] each. What is per position in an output may be cut behind the row's last token.
+
+        Raises InputError where the model gives no numbers.
+        """
         rows = np.stack([features[name] for name in INPUTS])  # [3, R, S]
         lengths = rows[INPUTS.index("input_mask")].sum(axis=1)  # [R]
         order = np.argsort(-lengths, kind="stable")
@@ -59,6 +62,7 @@ class Forward(abc.ABC):
 
         for chosen, batch_outputs in zip(batches, self._each(run, batches), strict=True):
             for name, values in zip(self.outputs, batch_outputs, strict=True):
+                check_numbers(name, values)
                 for row, value in zip(chosen.tolist(), values, strict=True):
                     outputs[name][row] = value
         return outputs

@@ -81,7 +81,7 @@ class Lines:
             raise InputError(f"{path}:{number}: empty line, expected a row")
         is_json_line |= self.input_format == "json" or (self.input_format == "auto" and line.startswith("{"))
         if is_json_line:
-            return files.parse_json(line, path, number, whole_characters=True)
+            return files.parse_json(line, path, number)
         return self.predictor.row_of(line)
 
     def _told(self, result: Prediction) -> str:

@@ -76,7 +76,6 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
     options_class = RetrievalReading
 
     def __init__(self, stored: StoredModel, max_seq_length: int | None, options: Mapping[str, Any]) -> None:
-        assert stored.index is not None
         fingerprint = stored.index["fingerprint"]
         self.pooling = PoolingOptions(pooling=fingerprint["pooling"], layer=fingerprint["layer"])
         try:
@@ -171,7 +170,7 @@ def _told(stored: StoredModel, given: Mapping[str, Any]) -> dict[str, Any]:
 def stored_answering(stored: StoredModel) -> dict[str, Any]:
     """How an index is asked unless it is asked otherwise, by name. With one of an older version the threshold tells its
     second model, and the settings of the run tell the rest."""
-    content = stored.index or {}
+    content = stored.index
     if "answering" in content:
         return dict(content["answering"])
     fields = (field.name for field in dataclasses.fields(AnsweringOptions))

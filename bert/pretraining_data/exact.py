@@ -141,3 +141,5 @@ def _write(maker: RecordMaker, order: array, vocabulary: Vocabulary, output_path
                     batch = maker.framed(numbers[start : start + _INSTANCES_PER_BATCH])
                     file.write(b"".join(batch))
                     progress.advance(len(batch))
+        for path in output_paths:  # killed from here on, a run leaves no records beside a side-car that is of others
+            sidecar.remove(path)

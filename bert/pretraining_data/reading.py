@@ -37,7 +37,7 @@ def _read_json_lines(path: str, text_field: str) -> Iterator[str]:
     for number, line in enumerate(files.read_lines(path), start=1):
         if not line.strip():
             continue
-        values = files.parse_json(line, path, number)
+        values = files.parse_json(line, path, number, whole_characters=False)
         text = values.get(text_field) if isinstance(values, dict) else None
         if not isinstance(text, str):
             found = ", ".join(map(str, values)) if isinstance(values, dict) else type(values).__name__

@@ -8,6 +8,7 @@ else cannot be compared with them. Shapes: Q questions, H the size of a vector.
 import dataclasses
 import io
 import json
+import logging
 import os
 import re
 import zlib
@@ -21,6 +22,8 @@ from bert.errors import InputError
 from bert.options.pooling import POOLINGS
 from bert.retrieval.knowledge import KnowledgeBase
 from bert.retrieval.search import Exact, Faiss, Retriever, check_faiss
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "index"
 _CONTENT = "index.json"
@@ -118,6 +121,15 @@ def read_content(folder: str) -> Mapping[str, Any] | None:
     if unknown := sorted(content["checksums"].keys() - set(parts)):
         raise InputError(f"{path}: 'checksums' has '{unknown[0]}', expected {', '.join(parts)} alone")
     return content
+
+
+def discard_damaged(folder: str) -> None:
+    """Deletes an index.json that cannot be read, with a warning: what is made anew does not go on from it."""
+    try:
+        read_content(folder)
+    except InputError as error:
+        logger.warning("%s; the index is made anew, without what it told of its second model.", error)
+        files.remove(path_of(folder))
 
 
 def check_fingerprint(folder: str, stored: Mapping[str, Any], ours: Mapping[str, Any]) -> None:

@@ -37,7 +37,7 @@ def read(body: bytes) -> Question:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{BODY}: not UTF-8: byte 0x{body[error.start]:02x} at offset {error.start}") from None
-    values = files.parse_json(text, BODY, whole_characters=True)
+    values = files.parse_json(text, BODY)
     if not isinstance(values, dict):
         raise InputError(f'found {shown(values)}, expected {{"instances": [...]}}')
     unknown = next((name for name in values if name not in _KEYS), None)

@@ -71,7 +71,7 @@ class CLINC150(Intents):
 
     def rows(self, data_dir: str, split: str) -> Iterator[Row]:
         path, count = self.path(data_dir, split), 0
-        content = files.read_json(path, whole_characters=True)
+        content = files.read_json(path)
         files.checked(content, {part: [list] for part in self.parts[split]}, path)
         for part in self.parts[split]:
             for place, columns in enumerate(content[part]):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from bert import files
 from bert.errors import InputError
-from bert.formats import huggingface
+from bert.formats import CONFIG_FILE, huggingface
 from bert.tasks import label_kinds
 from bert.tasks.rows import shortened
 
@@ -43,7 +43,10 @@ def read(folder: str) -> dict | None:
     there is neither. Raises InputError for a damaged one."""
     path = os.path.join(folder, LABELS_FILE)
     if not files.exists(path):
-        return huggingface.read_labels(folder)
+        told = huggingface.read_labels(folder)
+        if told:
+            check_labels(told["labels"], os.path.join(folder, CONFIG_FILE))
+        return told
     content = {"label_kind": label_kinds.CLASS.name, **files.checked(files.read_json(path), _SCHEMA, path)}
     labels, kind = content["labels"], content["label_kind"]
     if kind not in label_kinds.KINDS:

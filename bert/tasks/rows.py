@@ -110,7 +110,7 @@ def read_jsonl(path: str) -> Iterator[tuple[int, Mapping]]:
     """Yields (number, object) of each line."""
     for number, line in filled_lines(path):
         # Half of a surrogate pair is no character: what is written of it would fail.
-        values = files.parse_json(line, path, number + 1, whole_characters=True)
+        values = files.parse_json(line, path, number + 1)
         if not isinstance(values, dict):
             raise InputError(f"{path}:{number + 1}: found {shortened(line)}, expected a JSON object")
         yield number, values

@@ -5,9 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from bert.errors import InputError
 from bert.training.steps import REAL, RECORD
 
 Outputs = dict[str, list[np.ndarray]]  # name -> what the model gave for each record, a row a record
+
+
+def check_numbers(name: str, values: np.ndarray) -> None:
+    """Raises InputError for outputs that are NaN, as those of weights are that an update has thrown out of range."""
+    if np.isnan(values).any():
+        raise InputError(f"the model gives {name} that are no numbers: its training went astray")
 
 
 def losses_of_batches(row_losses: list[np.ndarray], batch_size: int) -> list[np.float32]:
@@ -30,7 +37,9 @@ class OutputCollector:
         self._records.append(outputs[RECORD].numpy()[real])
         for name, value in outputs.items():
             if name not in (REAL, RECORD):
-                self._rows.setdefault(name, []).extend(value.numpy()[real])
+                values = value.numpy()[real]
+                check_numbers(name, values)
+                self._rows.setdefault(name, []).extend(values)
 
     def in_order(self) -> Outputs:
         """A row a record, in the order of the files. A row of a cut batch has only the positions of that batch."""

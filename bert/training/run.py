@@ -73,11 +73,11 @@ def open_devices(settings: TPUFlags, kind: str) -> tf.distribute.Strategy:
     )
 
 
-def open_devices_to_train(settings: TrainingFlags, config: BertConfig) -> tf.distribute.Strategy:
+def open_devices_to_train(settings: EvaluationFlags, config: BertConfig) -> tf.distribute.Strategy:
     """The same for a run of the loop, with the cores of a processor dealt out as halved batches want it."""
     strategy = open_devices(settings, settings.distribution)
     if halves.suit(config):
-        halves.use_own_cores(strategy, settings.train_batch_size // settings.gradient_accumulation_steps)
+        halves.use_own_cores(strategy, settings.rows_at_once)
     return strategy
 
 

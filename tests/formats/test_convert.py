@@ -151,6 +151,11 @@ def test_refuses(google, tmp_path):
     ("name", "change", "problem"),
     [
         ("config.json", {"id2label": True}, "'id2label' is true, expected an object or null"),
+        (
+            "config.json",
+            {"id2label": {"0": "A", "1": "A", "2": "B"}},
+            "label 'A' occurs twice, expected different ones",
+        ),
         ("config.json", {"architectures": 2.5}, "'architectures' is 2.5, expected a list or null"),
         (
             "sentence_bert_config.json",
@@ -169,6 +174,14 @@ def test_values_of_wrong_types_in_a_folder_of_huggingface(name, change, problem,
     error = convert(model_dir=source, to="sentence-transformers", output_dir=tmp_path / "target").error
     assert error.startswith(f"{path}: {problem}")
     assert not (tmp_path / "target").exists()
+
+
+def test_half_a_character_in_a_label_is_refused(tmp_path):
+    source = folders.copy("classifier", tmp_path)
+    path = source / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "id2label": {"0": "\ud83d", "1": "A", "2": "B"}}))
+    error = convert(model_dir=source, to="sentence-transformers", output_dir=tmp_path / "target").error
+    assert error == f"{path}:1: JSON that cannot be read: '\\ud83d' is half of a surrogate pair"
 
 
 @pytest.mark.parametrize(

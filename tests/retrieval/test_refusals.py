@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from bert.errors import InputError
 from tests import commands
 
 
@@ -65,6 +66,18 @@ def test_several_workers_only_train(run, tmp_path, monkeypatch, flags):
     error = run("--do_train", output_dir=tmp_path / "output", **flags).error
     assert error == f"TF_CONFIG names 2 workers, and --{asked} is for one process: {told}"
     assert commands.listing(tmp_path) == {}
+
+
+def test_devices_are_opened_before_a_model_looks_for_hard_negatives(run, tmp_path, monkeypatch):
+    """Several workers can only be joined, and cores dealt out, before TensorFlow computes anything."""
+
+    def none(*arguments, **options):
+        raise InputError("no devices")
+
+    monkeypatch.setattr("bert.training.run.open_devices", none)
+    monkeypatch.setattr("bert.prediction.load", lambda *arguments, **options: pytest.fail("computed before"))
+    error = run("--do_train", hard_negatives=1, hard_negatives_from=run.output, output_dir=tmp_path / "output").error
+    assert error == "no devices"
 
 
 @pytest.mark.parametrize(

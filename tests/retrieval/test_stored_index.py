@@ -145,6 +145,12 @@ def test_a_damaged_index_is_refused(copied):
     content[-1] ^= 1
     vectors.write_bytes(content)
     assert copied("--do_eval").error == f"{vectors}: damaged; make the index anew with --do_index"
+    path = copied.output / "index" / "index.json"
+    path.write_text(path.read_text()[:100])
+    assert copied("--do_eval").error.startswith(f"{path}:")
+    assert bert.load(str(copied.output), vectors=True).kind == "encoder"
+    copied.done("--do_index")
+    copied.done("--do_eval")
     shutil.rmtree(copied.output / "index")
     assert copied("--do_eval").error == f"no index in {copied.output}: make one with --do_index"
 

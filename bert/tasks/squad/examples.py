@@ -13,7 +13,7 @@ import logging
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bert import files, unicode_ranges
 from bert.errors import InputError
@@ -215,7 +215,7 @@ def _references(question: _Question) -> Iterator[str]:
         yield _field(answer, "text", str, where)
 
 
-def _answers(question: _Question) -> Iterator[tuple[str, object]]:
+def _answers(question: _Question) -> Iterator[tuple[str, Any]]:
     """Where each answer stands, and what is there; none where the file tells of none."""
     answers = question.values.get("answers", [])
     if not isinstance(answers, list):
@@ -225,7 +225,7 @@ def _answers(question: _Question) -> Iterator[tuple[str, object]]:
 
 
 def _questions(path: str) -> Iterator[_Question]:
-    for entry_number, entry in enumerate(_field(files.read_json(path), "data", list, path)):
+    for entry_number, entry in enumerate(_field(files.read_json(path, whole_characters=False), "data", list, path)):
         where = f"{path}: data[{entry_number}]"
         for paragraph_number, paragraph in enumerate(_field(entry, "paragraphs", list, where)):
             inner = f"{where}.paragraphs[{paragraph_number}]"
