@@ -117,10 +117,10 @@ def test_cleaning_by_hand(paragraph, expected):
     assert cleaning.sentences(paragraph) == expected
 
 
-def test_what_is_chinese_and_what_is_the_same():
-    assert cleaning.is_chinese("我用的 iphone")
-    assert not cleaning.is_chinese("buy an iphone 吧 吗 now")
-    assert not cleaning.is_chinese("好")
+def test_what_is_a_chinese_sentence_and_what_is_the_same():
+    assert cleaning.is_chinese_sentence("我用的 iphone")
+    assert not cleaning.is_chinese_sentence("buy an iphone 吧 吗 now")
+    assert not cleaning.is_chinese_sentence("好")
     assert cleaning.letters("第12页，ＡＢ c！") == cleaning.letters("第3页 ab、C") == "第0页abc"
 
 

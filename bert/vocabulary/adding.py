@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bert import files
 from bert.errors import InputError
 from bert.tokenization import MAX_PIECE_BYTES, MAX_WORD_CHARACTERS, Tokenizer, Vocabulary, WordSplitter
-from bert.unicode_ranges import is_chinese
+from bert.unicode_ranges import is_chinese_character
 from bert.vocabulary import layout
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def _checked(judge: Judge, wanted: Sequence[Wanted]) -> list[str]:
 def _why_split(text: str) -> str:
     if any(character.isspace() for character in text):
         return "a space separates words"
-    if any(map(is_chinese, text)):
+    if any(map(is_chinese_character, text)):
         return "every Chinese character is a word by itself"
     return "punctuation is a word by itself"
 
