@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from bert import records
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.measures import Measure
 from bert.tasks import reports
 from bert.tasks.label_kinds.base import Label, LabelKind
 from bert.tasks.label_kinds.names import as_number
-from bert.tasks.rows import shortened
 
 
 class Regression(LabelKind[float]):
@@ -30,7 +29,7 @@ class Regression(LabelKind[float]):
     def check(self, label: Label, labels: Collection[str], where: str) -> float:
         number = as_number(label)
         if number is None:
-            raise InputError(f"{where}: the label is {shortened(label)}, expected a number")
+            raise InputError(f"{where}: the label is {quoted(label)}, expected a number")
         return number
 
     def stratum(self, label: Label, where: str) -> float:
