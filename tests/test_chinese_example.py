@@ -9,14 +9,13 @@ import pickle
 import re
 import shlex
 import subprocess
-import types
 
 import numpy as np
 import pytest
 
-from benchmarks import finished
+from benchmarks import finished, processes
 from bert.errors import InputError
-from examples.chinese import ablations, cleaning, downstream, names, results, starting_weights, texts
+from examples.chinese import cleaning, names, results, starting_weights, texts
 from examples.chinese.results import Cell
 from examples.chinese.tasks import TASKS
 from tests import chinese_texts, commands
@@ -45,13 +44,13 @@ def execute(argv: list[str]) -> commands.Outcome:
 def no_processes(monkeypatch):
     """The programs' own commands run in this process, too."""
 
-    def run(argv, stdout, stderr):
+    def logged(argv, log, mode="w"):
         outcome = execute(["python", *argv[1:]])
-        stdout.write(outcome.stderr)
-        return types.SimpleNamespace(returncode=outcome.status)
+        with open(log, mode, encoding="utf-8") as file:
+            file.write(outcome.stderr)
+        assert outcome.status == 0, outcome.stderr
 
-    for module in (downstream, ablations):
-        monkeypatch.setattr(module, "subprocess", types.SimpleNamespace(run=run))
+    monkeypatch.setattr(processes, "logged", logged)
 
 
 class Harmful:

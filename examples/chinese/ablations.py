@@ -11,11 +11,10 @@ numbers go to ablations.json, the picture to ablations.png (needs matplotlib).
 import dataclasses
 import json
 import pathlib
-import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 
+from benchmarks import processes
 from bert import cli, files
 from bert.config import BertConfig
 from bert.errors import InputError
@@ -139,11 +138,8 @@ def train(settings: Settings, name: str) -> None:
 def run_command(command: str, flags: Mapping[str, object], log: pathlib.Path) -> None:
     """Shows a command as a user would type it and runs it; what it says goes to the log."""
     argv = ["python", "-m", "bert", command, *(f"--{name}={value}" for name, value in flags.items())]
-    print("\n$ " + shlex.join(argv).replace(" --", " \\\n    --"), flush=True)
-    with open(log, "a", encoding="utf-8") as file:
-        status = subprocess.run([sys.executable, *argv[1:]], stdout=file, stderr=file).returncode
-    if status:
-        raise InputError(f"{log}: {(log.read_text(encoding='utf-8').strip() or 'no word').splitlines()[-1]}")
+    print(f"\n{processes.typed(argv)}", flush=True)
+    processes.logged([sys.executable, *argv[1:]], str(log), "a")  # behind what a stopped run said
 
 
 def curve(folder: pathlib.Path) -> Iterator[dict[str, float]]:
