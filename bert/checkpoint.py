@@ -98,7 +98,8 @@ def read_shapes(prefix: str) -> dict[str, tuple[int, ...]]:
 
 
 def each_value(prefix: str, names: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields the named values one by one, so that no more than one is held.
+    """Yields the named values one by one; of a TensorFlow checkpoint no more than one is held, of a Hugging Face folder
+    all are read first.
 
     Raises Damaged where the data file is missing, cut off or damaged.
     """
