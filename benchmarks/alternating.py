@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import tempfile
 
-from benchmarks.processes import ENVIRONMENT
+from benchmarks.processes import ENVIRONMENT, last_line
 from benchmarks.tables import tell
 from bert.errors import InputError
 
@@ -104,8 +104,7 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             self.log.seek(0)
-            lines = self.log.read().strip().splitlines() or ["ended without a word"]
-            raise InputError(f"{self.program.name}: {lines[-1]}")
+            raise InputError(f"{self.program.name}: {last_line(self.log.read())}")
         return json.loads(line)
 
     def go(self, steps: int) -> dict:

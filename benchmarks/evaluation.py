@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from benchmarks import alternating
 from benchmarks.alternating import Program, Result
+from benchmarks.step_programs import MINILM
 from benchmarks.tables import machine, print_table
-from benchmarks.train_step import MINILM
 from bert import cli, flags
 from bert.config import BertConfig
 from bert.errors import InputError

@@ -18,7 +18,6 @@ import dataclasses
 import importlib.metadata
 import pathlib
 import re
-import shlex
 import shutil
 import statistics
 import sys
@@ -28,7 +27,7 @@ from typing import NamedTuple
 from benchmarks import faq_data, faq_rows, finished
 from benchmarks.faq_data import TASKS, Draw, Task
 from benchmarks.faq_rows import ROWS, Model, Row
-from benchmarks.processes import timed
+from benchmarks.processes import timed, typed
 from benchmarks.tables import machine, print_table, tell
 from bert import cli, files, flags
 from bert.errors import InputError
@@ -159,7 +158,7 @@ class Bench:
         argv = faq_rows.command(
             task, ROWS[cell.row], settings.model(task), data, output, cell.rate, cell.epochs, cell.seed
         )
-        tell("$ python " + shlex.join(argv).replace(" --", " \\\n    --"))
+        tell(typed(["python", *argv]))
         took = timed([sys.executable, *argv], str(log))
         told = re.search(r"Model: ([\d,]+) parameters", log.read_text(encoding="utf-8"))
         parameters = float(told[1].replace(",", "")) if told else 0.0

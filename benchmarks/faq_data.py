@@ -10,6 +10,7 @@ import pathlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks.drawing import DRAW_SEED, drawn
 from bert import files, tasks
 from bert.retrieval import knowledge
 from bert.retrieval.knowledge import normalised
@@ -17,7 +18,6 @@ from bert.tasks import InputExample, table
 from bert.tasks.predictions import TO_SPACES
 from bert.tasks.reports import BANDS
 
-DRAW_SEED = 12345
 EQUAL = "1"  # the label of pairs that ask the same
 TUNING_SHARE = 0.1  # of the training rows
 LEAST_SHARE, LEAST_ROWS = 1 / 32, 4  # of its rows the rarest class of the thinned set keeps, and any
@@ -73,13 +73,6 @@ class Draw:
 
 def texts(example: InputExample) -> tuple[str, str]:
     return normalised(example.text_a), normalised(example.text_b or "")
-
-
-def drawn(rows: Sequence, count: int) -> list:
-    """So many of the rows, by chance, in their order; 0: all."""
-    if not count or count >= len(rows):
-        return list(rows)
-    return [rows[index] for index in sorted(random.Random(DRAW_SEED).sample(range(len(rows)), count))]
 
 
 def classes(draw: Draw) -> Tables:

@@ -1,6 +1,6 @@
 """Runs of programs in processes of their own: wall seconds, processor seconds, memory.
 
-`timed` takes a program as it is, imports included; `run` one that says where they end:
+`logged` and `timed` take a program as it is, imports included; `run` one that says where they end:
 
 A program says "imported", waits for a line, works, says how many seconds that took, and waits for another line.
 Processor seconds are read at both lines, so nothing disturbs the work between them. Memory has to be looked at again
@@ -11,11 +11,13 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import resource
 import select
+import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bert.errors import InputError
 
@@ -36,20 +38,40 @@ class Run:
     megabytes: float = 0.0
 
 
+def typed(argv: Sequence[str]) -> str:
+    """A command line as a user would type it, a line for each flag."""
+    return "$ " + shlex.join(argv).replace(" --", " \\\n    --")
+
+
+def logged(
+    argv: Sequence[str], log: str, mode: str = "w", environment: Mapping[str, str] | None = None
+) -> resource.struct_rusage:
+    """Runs a program to its end, what it prints in a log; returns what it and its children used, and nothing else.
+
+    Raises InputError with the last line of the log when it fails.
+    """
+    with open(log, mode, encoding="utf-8") as file:
+        process = subprocess.Popen(argv, env=environment, stdout=file, stderr=file)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise InputError(f"{log}: {last_line(pathlib.Path(log).read_text(encoding='utf-8'))}")
+    return usage
+
+
+def last_line(text: str) -> str:
+    """The last line of what a program printed before it failed."""
+    return (text.strip() or "failed without a word").splitlines()[-1]
+
+
 def timed(argv: Sequence[str], log: str) -> dict[str, float]:
     """Runs a program to its end: its wall and processor seconds, and those of everything else on the machine.
 
-    Raises InputError with the last line of the log, which holds what it printed, when it fails.
+    Raises InputError as `logged` does.
     """
     start, busy = time.perf_counter(), _busy_seconds()
-    with open(log, "w", encoding="utf-8") as file:
-        process = subprocess.Popen(argv, env={**os.environ, **ENVIRONMENT}, stdout=file, stderr=file)
-        _, status, usage = os.wait4(process.pid, 0)  # of this process and its children alone
-    process.returncode = os.waitstatus_to_exitcode(status)
+    usage = logged(argv, log, environment={**os.environ, **ENVIRONMENT})
     seconds, busy = time.perf_counter() - start, _busy_seconds() - busy
-    if process.returncode:
-        last = (pathlib.Path(log).read_text(encoding="utf-8").strip() or "failed without a word").splitlines()[-1]
-        raise InputError(f"{log}: {last}")
     own = usage.ru_utime + usage.ru_stime
     return {"seconds": seconds, "cpu_seconds": own, "other_cpu_seconds": max(0.0, busy - own)}
 
@@ -85,7 +107,7 @@ def run(argv: Sequence[str], folder: pathlib.Path, look_at_memory: bool = False)
 
 def _failure(argv: Sequence[str], log) -> InputError:
     log.seek(0)
-    return InputError(f"{argv[0]}: {(log.read().strip() or 'failed without a word').splitlines()[-1]}")
+    return InputError(f"{argv[0]}: {last_line(log.read())}")
 
 
 def _total(process: subprocess.Popen, measure: Callable[[int], float]) -> float:

@@ -6,8 +6,8 @@ Every answer is compared with that of the predictor alone. At the end, under the
 every request that it had taken on must be answered; one that it had not is refused, or its connection closed.
 """
 
-import argparse
 import collections
+import dataclasses
 import http.client
 import json
 import os
@@ -23,6 +23,9 @@ from typing import Any
 import numpy as np
 
 import bert
+from bert import cli, flags
+from bert.errors import InputError
+from bert.options import option, required
 
 ROOT = pathlib.Path(__file__).parent.parent
 LISTENING = "Listening at http://127.0.0.1:"
@@ -30,6 +33,19 @@ PATH = "/v1/models/m:predict"
 WORDS = ("the", "company", "said", "no", "after", "bell", "and", "in", "new", "trade", "group", "of", "old", "her")
 TOLERANCE = 1e-4  # of numbers, between rows that are answered together and alone
 BAD = (b'{"instances": ["a"', b'{"instances": [5]}', b'{"rows": []}', b"\xff", b'{"instances": [{"txt": "a"}]}')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The flags of this benchmark."""
+
+    model_dir: str = required("Folder of the model that is served.")
+    clients: int = option(64, "Clients that ask at the same time.")
+    seconds: float = option(60.0, "Seconds from the first look at the memory to the end of the server.")
+    one_in: int = option(10, "One in so many requests is a bad one.")
+
+    def check(self) -> None:
+        flags.check_positive(self, "clients", "seconds", "one_in")
 
 
 class Load:
@@ -94,27 +110,21 @@ def _started(folder: str) -> tuple[subprocess.Popen, int]:
     for line in process.stderr:
         if line.startswith(LISTENING):
             return process, int(line.removeprefix(LISTENING))
-    raise SystemExit("error: the server did not start")
+    raise InputError("the server did not start")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serve_load", description=__doc__)
-    parser.add_argument("--model_dir", required=True)
-    parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--one_in", type=int, default=10, help="one in so many requests is bad")
-    given = parser.parse_args()
+def main(settings: Settings) -> None:
     generator = random.Random(1)
     texts = [" ".join(generator.choices(WORDS, k=generator.randint(4, 30))) for _ in range(200)]
-    answers = [prediction.as_dict() for prediction in bert.load(given.model_dir).predict(texts)]
-    process, port = _started(given.model_dir)
-    load = Load(port, texts, json.loads(json.dumps(answers)), given.one_in)
-    clients = [threading.Thread(target=load.client, args=(seed,)) for seed in range(given.clients)]
+    answers = [prediction.as_dict() for prediction in bert.load(settings.model_dir).predict(texts)]
+    process, port = _started(settings.model_dir)
+    load = Load(port, texts, json.loads(json.dumps(answers)), settings.one_in)
+    clients = [threading.Thread(target=load.client, args=(seed,)) for seed in range(settings.clients)]
     for client in clients:
         client.start()
-    time.sleep(min(5, given.seconds / 4))
+    time.sleep(min(5, settings.seconds / 4))
     before = _resident_mb(process.pid)
-    time.sleep(given.seconds)
+    time.sleep(settings.seconds)
     after, load.is_ending = _resident_mb(process.pid), True
     process.send_signal(signal.SIGTERM)
     rest = process.communicate()[1]
@@ -124,11 +134,13 @@ def main() -> int:
     p50, p99 = np.percentile(np.array(load.seconds) * 1000, [50, 99])
     for name, count in sorted(load.counts.items()):
         print(f"{name}: {count}")
-    print(f"{len(load.seconds) / given.seconds:.0f} requests a second, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
+    print(f"{len(load.seconds) / settings.seconds:.0f} requests a second, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
     print(f"Memory at the start {before:.0f} MB, at the end {after:.0f} MB")
     print(f"Exit status {process.returncode}; its log: {rest.strip().splitlines()[-1]}")
-    return int(process.returncode != 0 or any(name.startswith(("LOST", "WRONG")) for name in load.counts))
+    faults = sum(count for name, count in load.counts.items() if name.startswith(("LOST", "WRONG")))
+    if process.returncode or faults:
+        raise InputError(f"{faults} answers lost or wrong, exit status {process.returncode}, expected 0 and 0")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.run(Settings, main)

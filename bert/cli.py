@@ -8,8 +8,8 @@ A command declares its flags as the fields of a frozen dataclass, made of the gr
 
         def check(self): ...          # raise InputError naming the flag and both values
 
-    if __name__ == "__main__":
-        cli.run(Settings, main)       # main(settings)
+and `cli.run(Settings, main)` parses a command line and calls `main(settings)`: `bert/__main__.py` does it for the
+command that is named, the scripts in the root folder, the examples and the benchmarks each for its own.
 
 Parsing is absl's (`--x`, `--nox`, `--x=true`, `--flagfile`); an unknown flag or a stray argument is an error here.
 Nothing in this module imports TensorFlow, so `--help` and a mistyped flag answer at once.

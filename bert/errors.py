@@ -1,6 +1,9 @@
-"""How a command ends before its end: bad input, which the user can mend, or a request to stop."""
+"""How a command ends before its end: bad input, which the user can mend, or a request to stop; values in messages."""
 
 import importlib.util
+import json
+
+SHOWN = 60  # characters of a value that a message shows
 
 
 class InputError(ValueError):
@@ -17,6 +20,26 @@ class Stopped(Exception):
     def __init__(self, signal_number: int, what: str) -> None:
         super().__init__(what)
         self.signal_number = signal_number
+
+
+def shortened(text: str, most: int = SHOWN) -> str:
+    """The text for a message, at most so many characters of it."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def quoted(value: object) -> str:
+    """A value for a message, shortened, in quotation marks."""
+    return f"'{shortened(str(value))}'"
+
+
+def shown(value: object, most: int = SHOWN) -> str:
+    """A value for a message, as JSON where it is some, with its type where that is not seen; at most so many
+    characters."""
+    try:
+        text, kind = json.dumps(value, ensure_ascii=False), ""
+    except (TypeError, ValueError):
+        text, kind = repr(value), f" ({type(value).__name__})"
+    return shortened(text, most) + kind
 
 
 def how_to_install(extra: str) -> str:

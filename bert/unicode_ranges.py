@@ -17,7 +17,7 @@ CHINESE = (
 )
 
 
-def is_chinese(character: str) -> bool:
+def is_chinese_character(character: str) -> bool:
     """Whether the tokenizer sets a character apart as Chinese (docs/parity.md 7)."""
     return any(first <= ord(character) <= last for first, last in CHINESE)
 

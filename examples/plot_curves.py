@@ -16,6 +16,7 @@ import numpy as np
 from bert import cli
 from bert.errors import InputError
 from bert.options import option, required
+from examples import pictures
 
 AUTOMATIC_WINDOWS = 30  # without --window, a window is this part of a run's points
 EXACT = ("learning_rate",)  # set, not measured: no noise to average away, and a mean would round off its peak
@@ -34,32 +35,18 @@ class Settings:
 
 
 def main(settings: Settings) -> None:
-    import matplotlib  # not a requirement of the project, and --help does not wait for it
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    tags, folders = settings.tags.split(","), settings.output_dir.split(",")
-    figure, panels = pyplot.subplots(1, len(tags), figsize=(4.5 * len(tags), 3.2), squeeze=False)
-    for folder in folders:
-        scalars = read_scalars(folder)
-        for tag, panel in zip(tags, panels[0], strict=True):
-            if tag not in scalars:
-                raise InputError(f"--tags: {folder} has no '{tag}', it has {', '.join(sorted(scalars))}")
-            steps, values = zip(*sorted(scalars[tag].items()), strict=True)
-            window = 1 if tag in EXACT else settings.window or max(1, len(values) // AUTOMATIC_WINDOWS)
-            (raw,) = panel.plot(steps, values, linewidth=0.8, alpha=0.25)
-            name = os.path.basename(os.path.normpath(folder))
-            panel.plot(steps, running_mean(values, window), linewidth=1.6, color=raw.get_color(), label=name)
-    for tag, panel in zip(tags, panels[0], strict=True):
-        panel.set_title(tag)
-        panel.set_xlabel("step")
-        panel.grid(alpha=0.3)
-    if len(folders) > 1:
-        panels[0][0].legend(fontsize="small", framealpha=0.9)
-    figure.tight_layout()
-    figure.savefig(settings.picture, dpi=120)
-    print(f"Wrote {settings.picture}")
+    tags = settings.tags.split(",")
+    with pictures.panels(settings.picture, tags, "step") as panels:
+        for folder in settings.output_dir.split(","):
+            scalars = read_scalars(folder)
+            for tag, panel in zip(tags, panels, strict=True):
+                if tag not in scalars:
+                    raise InputError(f"--tags: {folder} has no '{tag}', it has {', '.join(sorted(scalars))}")
+                steps, values = zip(*sorted(scalars[tag].items()), strict=True)
+                window = 1 if tag in EXACT else settings.window or max(1, len(values) // AUTOMATIC_WINDOWS)
+                (raw,) = panel.plot(steps, values, linewidth=0.8, alpha=0.25)
+                name = os.path.basename(os.path.normpath(folder))
+                panel.plot(steps, running_mean(values, window), linewidth=1.6, color=raw.get_color(), label=name)
 
 
 def running_mean(values: Sequence[float], window: int) -> np.ndarray:

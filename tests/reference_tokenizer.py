@@ -22,7 +22,7 @@ def is_deleted(character: str) -> bool:
     return character == "\ufffd" or unicodedata.category(character) in ("Cc", "Cf")
 
 
-def is_chinese(character: str) -> bool:
+def is_chinese_character(character: str) -> bool:
     return any(first <= ord(character) <= last for first, last in CHINESE)
 
 
@@ -37,7 +37,7 @@ def spaced(text: str, condition) -> str:
 def basic_tokens(text: str, lower_case: bool) -> list[str]:
     """Words and punctuation marks of a text."""
     text = "".join(character for character in text if not is_deleted(character))
-    words = spaced(text, is_chinese).split()
+    words = spaced(text, is_chinese_character).split()
     if lower_case:
         decomposed = (unicodedata.normalize("NFD", word.lower()) for word in words)
         words = ["".join(c for c in word if unicodedata.category(c) != "Mn") for word in decomposed]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tests.reference_tokenizer import basic_tokens, is_chinese, tokens
+from tests.reference_tokenizer import basic_tokens, is_chinese_character, tokens
 
 SPACES = " \t\r\n\u202f"
 
@@ -33,14 +33,14 @@ def document_words(text: str) -> list[tuple[int, int]]:
     """First character and end of each word: what stands between spaces, and every Chinese character."""
     words, inside = [], False
     for place, character in enumerate(text):
-        if is_chinese(character) or character in SPACES:
+        if is_chinese_character(character) or character in SPACES:
             inside = False
         elif inside:
             words[-1] = (words[-1][0], place + 1)
         else:
             inside = True
             words.append((place, place + 1))
-        if is_chinese(character):
+        if is_chinese_character(character):
             words.append((place, place + 1))
     return words
 

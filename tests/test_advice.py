@@ -80,8 +80,8 @@ def test_three_scripts_make_a_vocabulary_multilingual():
         ("", False),
     ],
 )
-def test_what_is_chinese(text, answer):
-    assert advice.is_chinese(text) is answer
+def test_what_is_mostly_chinese(text, answer):
+    assert advice.is_mostly_chinese(text) is answer
 
 
 def test_only_the_first_texts_are_looked_at(warnings_of):

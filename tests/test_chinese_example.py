@@ -9,14 +9,13 @@ import pickle
 import re
 import shlex
 import subprocess
-import types
 
 import numpy as np
 import pytest
 
-from benchmarks import finished
+from benchmarks import finished, processes
 from bert.errors import InputError
-from examples.chinese import ablations, cleaning, downstream, names, results, starting_weights, texts
+from examples.chinese import cleaning, names, results, starting_weights, texts
 from examples.chinese.results import Cell
 from examples.chinese.tasks import TASKS
 from tests import chinese_texts, commands
@@ -45,13 +44,13 @@ def execute(argv: list[str]) -> commands.Outcome:
 def no_processes(monkeypatch):
     """The programs' own commands run in this process, too."""
 
-    def run(argv, stdout, stderr):
+    def logged(argv, log, mode="w"):
         outcome = execute(["python", *argv[1:]])
-        stdout.write(outcome.stderr)
-        return types.SimpleNamespace(returncode=outcome.status)
+        with open(log, mode, encoding="utf-8") as file:
+            file.write(outcome.stderr)
+        assert outcome.status == 0, outcome.stderr
 
-    for module in (downstream, ablations):
-        monkeypatch.setattr(module, "subprocess", types.SimpleNamespace(run=run))
+    monkeypatch.setattr(processes, "logged", logged)
 
 
 class Harmful:
@@ -117,10 +116,10 @@ def test_cleaning_by_hand(paragraph, expected):
     assert cleaning.sentences(paragraph) == expected
 
 
-def test_what_is_chinese_and_what_is_the_same():
-    assert cleaning.is_chinese("我用的 iphone")
-    assert not cleaning.is_chinese("buy an iphone 吧 吗 now")
-    assert not cleaning.is_chinese("好")
+def test_what_is_a_chinese_sentence_and_what_is_the_same():
+    assert cleaning.is_chinese_sentence("我用的 iphone")
+    assert not cleaning.is_chinese_sentence("buy an iphone 吧 吗 now")
+    assert not cleaning.is_chinese_sentence("好")
     assert cleaning.letters("第12页，ＡＢ c！") == cleaning.letters("第3页 ab、C") == "第0页abc"
 
 

@@ -1,5 +1,6 @@
 """examples/plot_curves.py: the running mean by hand, and a picture of a run's event files."""
 
+import importlib.util
 import pathlib
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from bert.training.tensorboard import EventFile
 from examples import plot_curves
+from tests import commands
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -48,3 +50,17 @@ def test_draws_several_runs(tmp_path):
     done = subprocess.run([*argv, "--tags=loss"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "curves.png"]
+
+
+def test_what_is_missing_for_a_picture_is_told(tmp_path, monkeypatch):
+    def error(name: str) -> str:
+        outcome = commands.run("examples.plot_curves", output_dir=tmp_path, picture=tmp_path / name)
+        assert (outcome.status, list(tmp_path.iterdir())) == (1, [])
+        return outcome.error
+
+    if importlib.util.find_spec("matplotlib"):
+        ending = "expected one that ends in .png, .svg or .pdf"
+        assert error("curves.text") == f"{tmp_path}/curves.text is no name of a picture, {ending}"
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert error("curves.png") == f"{tmp_path}/curves.png needs matplotlib (pip install matplotlib)"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bert import errors
 from bert.tasks import rows
 from tests import task_files
 from tests.task_files import refused
@@ -112,9 +113,11 @@ def test_a_column_that_is_not_there_is_told(read, tmp_path):
 
 
 def test_a_value_for_a_message_is_cut():
-    assert rows.shortened("x" * 60) == f"'{'x' * 60}'"
-    assert rows.shortened("x" * 61) == f"'{'x' * 60}...'"
-    assert rows.shortened([1]) == "'[1]'"
+    assert errors.quoted("x" * 60) == f"'{'x' * 60}'"
+    assert errors.quoted("x" * 61) == f"'{'x' * 60}...'"
+    assert errors.quoted([1]) == "'[1]'"
+    assert errors.shown({"a": "x" * 60}) == f'{{"a": "{"x" * 53}...'
+    assert errors.shown({1}) == "{1} (set)"
 
 
 # Everything but line ends: those that files have are not kept (docs/parity.md 7); NUL is no CSV to Python 3.10.

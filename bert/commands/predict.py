@@ -68,7 +68,8 @@ class Settings:
     @property
     def options(self) -> dict[str, Any]:
         """What was given of the options of `bert.load`."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _OWN}
+        given = {name: value for name, value in dataclasses.asdict(self).items() if name not in _OWN}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def main(settings: Settings) -> None:
@@ -77,8 +78,7 @@ def main(settings: Settings) -> None:
 
     if settings.input_file:
         lines.check_files(settings.input_file, settings.output_file)
-    options = {name: value for name, value in settings.options.items() if value is not None}
-    predictor = prediction.load(settings.model_dir, **options)
+    predictor = prediction.load(settings.model_dir, **settings.options)
     logger.info("Model: %s, for %s.", predictor.stored.weights, predictor.kind)
     answering = lines.Lines(predictor, settings.input_format, settings.output_format)
     if settings.input_file:

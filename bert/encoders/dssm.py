@@ -20,7 +20,7 @@ import tensorflow as tf
 from bert.config import BertConfig
 from bert.encoders.base import Baseline, encoded, segment_masks
 from bert.layers import Dense, Dropout, Shape
-from bert.unicode_ranges import is_chinese
+from bert.unicode_ranges import is_chinese_character
 
 FEATURES = 24  # of a piece, at most; the longest words of Google's vocabularies have fewer
 SMOOTHING = 10.0  # what a cosine is multiplied by before a softmax, as in the program the authors gave out
@@ -56,7 +56,7 @@ class WordHashing(keras.layers.Layer):
             found = [self._bucket(zlib.crc32(feature.encode())) for feature in features_of(piece)[:FEATURES]]
             trigrams[index, : len(found)] = found
             letters = piece.removeprefix("##")
-            characters[index] = ord(letters) if len(letters) == 1 and is_chinese(letters) else 0
+            characters[index] = ord(letters) if len(letters) == 1 and is_chinese_character(letters) else 0
         self.trigrams.assign(trigrams)
         self.characters.assign(characters)
 

@@ -4,9 +4,9 @@ import dataclasses
 
 from bert.errors import InputError
 from bert.options import option, required
+from bert.options.pooling import POOLINGS
 
 NO_POOLING = "none"
-POOLINGS = (NO_POOLING, "mean", "cls", "max")
 JSONL, NPZ = FORMATS = ("jsonl", "npz")
 
 
@@ -34,7 +34,7 @@ class Options:
         NO_POOLING,
         "One vector for a text instead of one for each WordPiece: the mean or the maximum over its WordPieces, [CLS] "
         "and [SEP] included, padding not; or the vector of [CLS].",
-        POOLINGS,
+        (NO_POOLING, *POOLINGS),
     )
     output_format: str = option(
         JSONL, "jsonl: an object a line, as the original. npz, with `pooling`: one float32 array, vectors.", FORMATS

@@ -12,7 +12,7 @@ import numpy as np
 from bert import files
 from bert.errors import InputError
 from bert.records.layout import Bounds, lay_out
-from bert.tasks.encoding import EncodedPairs, check_room
+from bert.tasks.pairs import EncodedPairs, check_room
 from bert.tokenization import Tokenizer, Vocabulary
 
 TEXTS_IN_BLOCK = 10_000  # lines that are sorted by length together

@@ -1,9 +1,8 @@
 """What a JSON file of ours must look like, said once and declared, not programmed."""
 
-import json
 from collections.abc import Mapping
 
-from bert.errors import InputError
+from bert.errors import InputError, shown
 
 _NAMES: dict[object, str] = {
     str: "a text",
@@ -44,9 +43,7 @@ def _check(value: object, expected: object, where: str, name: str) -> None:
         for number, item in enumerate(value):
             _check(item, expected[0], where, f"{name}[{number}]")
     elif not _is(value, expected):
-        text = json.dumps(value, ensure_ascii=False)
-        text = text if len(text) <= 60 else f"{text[:60]}..."
-        raise InputError(f"{where}: '{name}' is {text}, expected {_described(expected)}")
+        raise InputError(f"{where}: '{name}' is {shown(value)}, expected {_described(expected)}")
 
 
 def _is(value: object, expected: object) -> bool:

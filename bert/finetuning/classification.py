@@ -20,6 +20,7 @@ from bert.tasks import (
     class_weights,
     encoding,
     labels_file,
+    pairs,
     predictions,
     reports,
     submission,
@@ -167,7 +168,7 @@ class Classification(FineTuning[reports.Report]):
         """Whether any example is a text pair. Raises InputError where the lengths or the model have no room for it."""
         examples: Iterator[InputExample] = (example for part in self.examples.values() for example in part)
         has_pair = any(example.text_b and example.text_b.strip() for example in examples)
-        encoding.check_room(self.settings.max_seq_length, has_pair)
+        pairs.check_room(self.settings.max_seq_length, has_pair)
         if has_pair and self.config.type_vocab_size < 2:
             raise InputError(
                 f"task {self.name} has text pairs, but type_vocab_size in `bert_config_file`="

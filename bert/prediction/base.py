@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 
-from bert.errors import InputError
+from bert.errors import InputError, shown
 from bert.heads import HeadedModel, Tensors
 from bert.options import Dataclass
 from bert.prediction import rows as row_reading
@@ -161,7 +161,7 @@ def checked_length(stored: StoredModel, given: int | None) -> int:
     positions = stored.config.max_position_embeddings
     if type(length) is not int or not SHORTEST <= length <= positions:
         raise InputError(
-            f"`max_seq_length` is {row_reading.shown(length)}, expected {SHORTEST} to {positions}, "
+            f"`max_seq_length` is {shown(length)}, expected {SHORTEST} to {positions}, "
             f"the positions of the model of {stored.folder}"
         )
     return length

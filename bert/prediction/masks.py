@@ -17,7 +17,7 @@ from bert.options import option
 from bert.prediction.base import Prediction, TextPredictor
 from bert.records.layout import lay_out
 from bert.tasks.base import InputExample
-from bert.tasks.encoding import EncodedPairs, text_pair
+from bert.tasks.pairs import EncodedPairs, text_pair
 from bert.tokenization import Tokenizer
 
 MASK = "[MASK]"

@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from bert.errors import InputError
+from bert.errors import InputError, shown
 from bert.options import Options
-from bert.prediction.rows import shown
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bert import files, stored_model
-from bert.errors import InputError
+from bert.errors import InputError, shown
 from bert.flags import check_positive
 from bert.heads import HeadedModel, Tensors
 from bert.options import option
@@ -111,7 +111,7 @@ class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):
             row_reading.check_names(row, tuple(self.fields), _EXPECTED)
             found = row.get("text")
         if not isinstance(found, str):
-            raise InputError(f"found {row_reading.shown(row)}, expected {_EXPECTED}")
+            raise InputError(f"found {shown(row)}, expected {_EXPECTED}")
         return InputExample("", found)
 
     def encode(self, examples: Sequence[InputExample]) -> tuple[np.ndarray, np.ndarray]:

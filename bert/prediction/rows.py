@@ -1,10 +1,9 @@
 """What a row of a predictor may be, and what is said of one that is none."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from bert.errors import InputError
+from bert.errors import InputError, shown
 
 Example = TypeVar("Example")
 
@@ -54,15 +53,6 @@ def check_names(row: Mapping, names: Sequence[str], expected: str) -> None:
     unknown = next((name for name in row if name not in names), None)
     if unknown is not None:
         raise InputError(f"found the field {shown(unknown)}, expected {expected}")
-
-
-def shown(value: object) -> str:
-    """A value for a message, as JSON where it is some, with its type where that is not seen; at most 60 characters."""
-    try:
-        text, kind = json.dumps(value, ensure_ascii=False), ""
-    except (TypeError, ValueError):
-        text, kind = repr(value), f" ({type(value).__name__})"
-    return (text if len(text) <= 60 else text[:60] + "...") + kind
 
 
 def _expected(names: tuple[str, str], needs_second: bool) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 from scipy import special
 
 from bert import stored_model
-from bert.errors import InputError
+from bert.errors import InputError, shown
 from bert.options.tagging import DecodingOptions
 from bert.prediction.base import Prediction, Predictor
-from bert.prediction.rows import check_names, shown
+from bert.prediction.rows import check_names
 from bert.tasks.tagging import decoding, schemes, windows
 from bert.tasks.tagging.conll import ConllFile
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from bert.retrieval.knowledge import normalised
 from bert.retrieval.search import check_bm25, top
-from bert.unicode_ranges import CHINESE, for_re, is_chinese
+from bert.unicode_ranges import CHINESE, for_re, is_chinese_character
 
 _PARTS = re.compile(rf"[{for_re(CHINESE)}]+|[^\W{for_re(CHINESE)}]+")
 
@@ -16,7 +16,7 @@ def words(text: str) -> list[str]:
     """The words of a text, in lower case; of Chinese, which has no spaces, the characters and each two neighbours."""
     found = []
     for part in _PARTS.findall(normalised(text)):
-        if is_chinese(part[0]):
+        if is_chinese_character(part[0]):
             found += [*part, *(part[place : place + 2] for place in range(len(part) - 1))]
         else:
             found.append(part)

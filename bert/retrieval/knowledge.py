@@ -12,10 +12,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.options.retrieval import KnowledgeOptions
 from bert.tasks import table
-from bert.tasks.rows import Row, shortened
+from bert.tasks.rows import Row
 
 NO_ROWS = np.zeros(0, np.int64)
 
@@ -90,7 +90,7 @@ class KnowledgeBase:
         """With the questions of another behind its own. Raises InputError where an answer has another text there."""
         for name, text in other.answers.items():
             if self.answers.get(name, text) != text:
-                known, found = shortened(self.answers[name]), shortened(text)
+                known, found = quoted(self.answers[name]), quoted(text)
                 raise InputError(f"{source}: the answer '{name}' is {found}, in the index it is {known}")
         answers = {**self.answers, **other.answers}
         return KnowledgeBase(self.questions + other.questions, self.answer_ids + other.answer_ids, answers)
@@ -127,8 +127,8 @@ def read(path: str, options: KnowledgeOptions) -> KnowledgeBase:
         column = options.answer_column or ("answer" if "answer" in row.header else None)
         text = _answer(row, column) if column else ""
         if text and answers.setdefault(answer_ids[-1], text) != text:
-            known = shortened(answers[answer_ids[-1]])
-            raise InputError(f"{row.where}: the answer '{answer_ids[-1]}' is {shortened(text)}, before it was {known}")
+            known = quoted(answers[answer_ids[-1]])
+            raise InputError(f"{row.where}: the answer '{answer_ids[-1]}' is {quoted(text)}, before it was {known}")
     return _not_empty(path, KnowledgeBase(tuple(questions), tuple(answer_ids), answers))
 
 
@@ -233,4 +233,4 @@ def described(base: KnowledgeBase) -> Iterator[str]:
     single = int((sizes == 1).sum())
     yield f"  {len(base)} questions of {len(base.names)} answers, {single} of which have a single question"
     if ambiguous := base.ambiguous:
-        yield f"  {len(ambiguous)} questions have several answers, the first of them {shortened(ambiguous[0])}"
+        yield f"  {len(ambiguous)} questions have several answers, the first of them {quoted(ambiguous[0])}"

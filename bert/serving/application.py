@@ -15,10 +15,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bert.errors import InputError
+from bert.errors import InputError, shown
 from bert.options.serving import LimitOptions
 from bert.prediction import Prediction, Predictor
-from bert.prediction.rows import shown
 from bert.serving import contract, page
 from bert.serving.worker import Full, Worker
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, shown
 from bert.prediction import Prediction, Predictor
-from bert.prediction.rows import shown
 
 VERSION = "1"  # of every model; there is no other
 SIGNATURE = "serving_default"

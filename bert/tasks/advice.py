@@ -17,14 +17,14 @@ LOOKED_AT = 2000  # texts
 
 def warn_of_multilingual_vocabulary(vocabulary: Vocabulary, texts: Iterable[str]) -> None:
     """Warns where Chinese texts meet a multilingual vocabulary: the Chinese model is better at them."""
-    if is_chinese("".join(itertools.islice(texts, LOOKED_AT))) and is_multilingual(vocabulary.tokens):
+    if is_mostly_chinese("".join(itertools.islice(texts, LOOKED_AT))) and is_multilingual(vocabulary.tokens):
         logger.warning(
             "The texts are Chinese and the vocabulary is multilingual: a Chinese model (chinese_L-12_H-768_A-12) is "
             "usually better at them."
         )
 
 
-def is_chinese(text: str) -> bool:
+def is_mostly_chinese(text: str) -> bool:
     """Whether more than half of the letters are Chinese characters, and hardly any are Japanese kana.
 
     Chinese texts have some kana, in names of shops and goods; in Japanese texts every second letter is one.

@@ -18,10 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.tasks import label_kinds, labels_file, rows, task_files
 from bert.tasks.label_kinds import Label, LabelKind
-from bert.tasks.rows import Row, shortened
+from bert.tasks.rows import Row
 
 _NAMES = {"guid": "a text", "text_a": "a text", "text_b": "a text or None"}
 SPLITS = ("train", "dev", "test")
@@ -164,11 +164,11 @@ class Task:
 def check_example(example: object, where: str) -> None:
     """Raises InputError, opening with `where`, for what is no example, or one of other types than InputExample says."""
     if not isinstance(example, InputExample):
-        raise InputError(f"{where}: `example` returned {shortened(example)}, expected an InputExample or None")
+        raise InputError(f"{where}: `example` returned {quoted(example)}, expected an InputExample or None")
     for name, kinds in (("guid", str), ("text_a", str), ("text_b", str | None)):
         value = getattr(example, name)
         if not isinstance(value, kinds):
-            raise InputError(f"{where}: {name} is {shortened(value)} ({type(value).__name__}), expected {_NAMES[name]}")
+            raise InputError(f"{where}: {name} is {quoted(value)} ({type(value).__name__}), expected {_NAMES[name]}")
 
 
 def register(task: type[Task]) -> type[Task]:

@@ -4,10 +4,9 @@ import logging
 from collections.abc import Sequence
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.tasks import label_kinds
 from bert.tasks.label_kinds import Label, LabelKind
-from bert.tasks.rows import shortened
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +42,11 @@ def from_file(path: str, labels: Sequence[str]) -> list[float]:
         weight = label_kinds.as_number(text)
         if label not in known:
             raise InputError(
-                f"{path}:{number}: unknown label {shortened(label or text)}, expected a line "
+                f"{path}:{number}: unknown label {quoted(label or text)}, expected a line "
                 f"`label TAB weight` with one of {label_kinds.listed(labels)}"
             )
         if label in found:
-            raise InputError(f"{path}:{number}: label {shortened(label)} comes a second time")
+            raise InputError(f"{path}:{number}: label {quoted(label)} comes a second time")
         if weight is None or weight < 0:
             raise InputError(f"{path}:{number}: the weight is '{text}', expected a number of 0 or more")
         found[label] = weight

@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.tasks import rows
 from bert.tasks.base import SPLITS, InputExample, Task, register
-from bert.tasks.rows import Row, shortened
+from bert.tasks.rows import Row
 
 LABEL = "label"
 TNEWS_NAMES = {  # CLUE's number of each class of TNEWS; 105 and 111 are not in use
@@ -80,7 +80,7 @@ def text_of(row: Row, names: Sequence[str]) -> str:
     """The text in the column that has one of the names. Raises InputError where there is none."""
     name = next((name for name in names if name in row.header), names[0])
     if not isinstance(row[name], str):
-        raise InputError(f"{row.where}: '{name}' is {shortened(row[name])}, expected a text")
+        raise InputError(f"{row.where}: '{name}' is {quoted(row[name])}, expected a text")
     return row[name]
 
 

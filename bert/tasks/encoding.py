@@ -4,12 +4,10 @@ Whole batches are tokenized and laid out at once; no loop runs over tokens. Shap
 W all windows, S max_seq_length, C labels.
 """
 
-import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from bert.errors import InputError
 from bert.options.classification import TRUNCATIONS
 from bert.records import RecordKind
 from bert.records.layout import lay_out
@@ -18,52 +16,9 @@ from bert.records.rows import BATCH, Rows, number_lines
 from bert.tasks import label_kinds
 from bert.tasks.base import InputExample
 from bert.tasks.label_kinds import Label, LabelKind
-from bert.tasks.truncation import head_sizes, keep, truncated_sizes, window_places
+from bert.tasks.pairs import EncodedPairs, check_room, text_pair
+from bert.tasks.truncation import head_sizes, keep, window_places
 from bert.tokenization import Tokenizer
-
-# Texts -> the ids of all their WordPieces, and where each text's begin (`Tokenizer.encode`).
-Encode = Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]
-
-
-@dataclasses.dataclass(frozen=True)
-class EncodedPairs:
-    """WordPieces of B pairs of texts; the second text of an example that has only one is empty.
-
-    Attributes:
-      pieces: int32, of all texts.
-      start, size: int64 [2, B], of the first and the second texts: where in `pieces` they begin, how long they are.
-    """
-
-    pieces: np.ndarray
-    start: np.ndarray
-    size: np.ndarray
-
-    @classmethod
-    def of(cls, pairs: Iterable[tuple[str, str]], encode: Encode) -> "EncodedPairs":
-        """Tokenizes all texts at once; `encode` is that of a `Tokenizer`, or one like it."""
-        texts = [text for part in zip(*pairs, strict=True) for text in part]  # the first ones, then the second ones
-        pieces, splits = encode(texts)
-        return cls(pieces, splits[:-1].reshape(2, -1), np.diff(splits).reshape(2, -1))
-
-    @property
-    def is_pair(self) -> np.ndarray:
-        """Whether there is a second text with a WordPiece, bool [B]."""
-        return self.size[1] > 0
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """WordPieces of each pair with [CLS] and [SEP], int64 [B]."""
-        return self.size.sum(axis=0) + 2 + self.is_pair
-
-    def kept(self, max_seq_length: int) -> np.ndarray:
-        """What a row of S has room for, int64 [2, B]."""
-        a_size, b_size = self.size
-        return np.stack(truncated_sizes(a_size, b_size, max_seq_length))
-
-
-def text_pair(example: InputExample) -> tuple[str, str]:
-    """Both texts of an example; the second is empty where it has none."""
-    return example.text_a, example.text_b or ""
 
 
 class ClassificationRows(Rows):
@@ -295,11 +250,3 @@ def describe_lengths(lengths: np.ndarray, max_seq_length: int, positions: int) -
     elif summary.longest < max_seq_length:
         lines.append(f"  A shorter `max_seq_length`={summary.longest} would cut none either.")
     return lines
-
-
-def check_room(max_seq_length: int, has_pair: bool) -> None:
-    """Raises InputError for a max_seq_length that the special tokens alone would fill over."""
-    needed = 3 if has_pair else 2
-    if max_seq_length < needed:
-        layout = "[CLS] [SEP] [SEP] of a text pair" if has_pair else "[CLS] [SEP]"
-        raise InputError(f"`max_seq_length` is {max_seq_length}, too short for {layout}, expected at least {needed}")

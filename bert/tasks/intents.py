@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.tasks.base import SPLITS, InputExample, Task, register
-from bert.tasks.rows import Row, shortened
+from bert.tasks.rows import Row
 
 
 class Intents(Task):
@@ -77,7 +77,7 @@ class CLINC150(Intents):
             for place, columns in enumerate(content[part]):
                 row = Entry(path, count, columns, self.columns, part, place)
                 if [type(value) for value in columns] != [str, str]:
-                    raise InputError(f"{row.where}: found {shortened(columns)}, expected a text and its intent")
+                    raise InputError(f"{row.where}: found {quoted(columns)}, expected a text and its intent")
                 yield row
                 count += 1
 

@@ -8,10 +8,9 @@ import os
 from collections.abc import Mapping
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.formats import CONFIG_FILE, huggingface
 from bert.tasks import label_kinds
-from bert.tasks.rows import shortened
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ def read(folder: str) -> dict | None:
 def check_labels(labels: object, where: str) -> None:
     """Raises InputError, opening with `where`, for labels that are not a tuple or list of different names."""
     if not isinstance(labels, tuple | list) or not all(isinstance(label, str) and label for label in labels):
-        raise InputError(f"{where}: labels is {shortened(labels)}, expected a tuple of names")
+        raise InputError(f"{where}: labels is {quoted(labels)}, expected a tuple of names")
     twice = next((label for label, count in collections.Counter(labels).items() if count > 1), None)
     if twice is not None:
         raise InputError(f"{where}: label '{twice}' occurs twice, expected different ones")

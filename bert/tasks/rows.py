@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 
 FIELD_LIMIT = 131072  # characters; longer ones mean a damaged file to the original too (docs/parity.md 2)
 
@@ -112,7 +112,7 @@ def read_jsonl(path: str) -> Iterator[tuple[int, Mapping]]:
         # Half of a surrogate pair is no character: what is written of it would fail.
         values = files.parse_json(line, path, number + 1)
         if not isinstance(values, dict):
-            raise InputError(f"{path}:{number + 1}: found {shortened(line)}, expected a JSON object")
+            raise InputError(f"{path}:{number + 1}: found {quoted(line)}, expected a JSON object")
         yield number, values
 
 
@@ -126,9 +126,3 @@ def filled_lines(path: str) -> Iterator[tuple[int, str]]:
             yield number, line
         else:
             blank = number
-
-
-def shortened(value: object) -> str:
-    """A value for a message, in quotation marks, at most 60 characters of it."""
-    text = str(value)
-    return f"'{text}'" if len(text) <= 60 else f"'{text[:60]}...'"

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.options.tables import TableOptions
 from bert.tasks import label_kinds, rows
 from bert.tasks.base import SPLITS, InputExample, Task, register
 from bert.tasks.label_kinds import Label, LabelKind, Stratum
-from bert.tasks.rows import Row, shortened
+from bert.tasks.rows import Row
 
 ENDINGS = tuple(f".{ending}{packed}" for ending in ("tsv", "csv", "txt", "jsonl", "json") for packed in ("", ".gz"))
 
@@ -187,7 +187,7 @@ def cell(row: Row, column: str, flag: str) -> object:
 def text_of(row: Row, column: str, flag: str) -> str:
     text = cell(row, column, flag)
     if not isinstance(text, str):
-        raise InputError(f"{row.where}: '{column}' is {shortened(text)}, expected a text")
+        raise InputError(f"{row.where}: '{column}' is {quoted(text)}, expected a text")
     return text
 
 

@@ -15,13 +15,14 @@ from typing import Any
 
 from bert import distribution, files
 from bert.checkpoint import CheckpointFolder
-from bert.errors import InputError
+from bert.errors import InputError, shown
 from bert.options import Dataclass
 from bert.tasks import labels_file
 
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
+_LONGEST = 300  # characters of a value in a message: two lists of labels may differ late
 _SETTINGS = {"vocab_file?": (str, None), "do_lower_case?": bool, "max_seq_length?": int, "do_train?": bool}
 _RUN_SCHEMA = {
     "command?": str,
@@ -66,8 +67,8 @@ class RunFolder:
         stored, ours = _flat(self.content()), _flat(json.loads(json.dumps(identity)))
         for name in (name for name in ours if name in stored and stored[name] != ours[name]):
             raise InputError(
-                f"`output_dir`={self.path} holds another run: its {name} is {_brief(stored[name])}, this run's is "
-                f"{_brief(ours[name])}; choose another folder or delete that one"
+                f"`output_dir`={self.path} holds another run: its {name} is {shown(stored[name], _LONGEST)}, this "
+                f"run's is {shown(ours[name], _LONGEST)}; choose another folder or delete that one"
             )
 
     def changes(self, settings: Dataclass) -> dict[str, tuple[object, object]]:
@@ -133,8 +134,3 @@ def _flat(identity: Mapping[str, object]) -> dict[str, object]:
     """The entries of the config beside the others, so that a message can name the one that differs."""
     config = identity.get("config")
     return {**identity, **(config if isinstance(config, dict) else {}), "config": None}
-
-
-def _brief(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 300 else text[:300] + "..."

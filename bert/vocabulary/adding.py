@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, quoted, shortened
 from bert.tokenization import MAX_PIECE_BYTES, MAX_WORD_CHARACTERS, Tokenizer, Vocabulary, WordSplitter
-from bert.unicode_ranges import is_chinese
+from bert.unicode_ranges import is_chinese_character
 from bert.vocabulary import layout
 
 logger = logging.getLogger(__name__)
@@ -53,21 +53,21 @@ class Judge:
         """The word as the tokenizer gives it. Raises InputError with the reason where it never is one piece."""
         words = self._splitter.words(text)
         if not words:
-            raise InputError(f"'{_brief(text)}' is empty when the tokenizer has cleaned it")
+            raise InputError(f"{quoted(text)} is empty when the tokenizer has cleaned it")
         if len(words) > 1:
             raise InputError(
-                f"'{_brief(text)}' is no single word to the tokenizer, which splits it into "
-                f"{len(words)}: {_brief(' '.join(words))} ({_why_split(text)})"
+                f"{quoted(text)} is no single word to the tokenizer, which splits it into "
+                f"{len(words)}: {shortened(' '.join(words))} ({_why_split(text)})"
             )
         word = words[0]
         if len(word) > MAX_WORD_CHARACTERS:
-            raise InputError(f"'{_brief(text)}' has more than {MAX_WORD_CHARACTERS} characters, so it is always [UNK]")
+            raise InputError(f"{quoted(text)} has more than {MAX_WORD_CHARACTERS} characters, so it is always [UNK]")
         if len(word.encode()) > MAX_PIECE_BYTES:
             raise InputError(
-                f"'{_brief(text)}' has {len(word.encode())} bytes in UTF-8, expected at most {MAX_PIECE_BYTES}"
+                f"{quoted(text)} has {len(word.encode())} bytes in UTF-8, expected at most {MAX_PIECE_BYTES}"
             )
         if not layout.is_word(word, self.do_lower_case):
-            raise InputError(f"'{_brief(text)}' has characters that Google's tokenizer changes or splits off")
+            raise InputError(f"{quoted(text)} has characters that Google's tokenizer changes or splits off")
         return word
 
     def pieces(self, words: Sequence[str]) -> list[tuple[int, ...]]:
@@ -121,7 +121,7 @@ def _checked(judge: Judge, wanted: Sequence[Wanted]) -> list[str]:
             refused.append(f"{word.where}: {error}")
             continue
         if text != word.text:
-            logger.info("%s: %s is added as the tokenizer gives it: %s", word.where, _brief(word.text), text)
+            logger.info("%s: %s is added as the tokenizer gives it: %s", word.where, shortened(word.text), text)
         texts[text] = None
     if refused:
         others = f"; {len(refused) - 1} other words are refused, too" if len(refused) > 1 else ""
@@ -132,13 +132,9 @@ def _checked(judge: Judge, wanted: Sequence[Wanted]) -> list[str]:
 def _why_split(text: str) -> str:
     if any(character.isspace() for character in text):
         return "a space separates words"
-    if any(map(is_chinese, text)):
+    if any(map(is_chinese_character, text)):
         return "every Chinese character is a word by itself"
     return "punctuation is a word by itself"
-
-
-def _brief(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _listed(words: Sequence[str], most: int = 20) -> str:

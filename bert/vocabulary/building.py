@@ -9,7 +9,7 @@ import numpy as np
 from bert import files
 from bert.errors import InputError
 from bert.tokenization import Tokenizer, Vocabulary, WordSplitter
-from bert.unicode_ranges import is_chinese
+from bert.unicode_ranges import is_chinese_character
 from bert.vocabulary import layout
 from bert.vocabulary.counting import WordCounter, count_words
 from bert.vocabulary.learning import check_tokenizers, learn
@@ -79,7 +79,7 @@ def _parts(tokens: Iterable[str]) -> dict[str, object]:
     return {
         "unused": sum(map(layout.is_unused, tokens)),
         "characters": sum(len(token) == 1 for token in plain),
-        "chinese_characters": sum(len(token) == 1 and is_chinese(token) for token in plain),
+        "chinese_characters": sum(len(token) == 1 and is_chinese_character(token) for token in plain),
         "pieces_that_begin_words": sum(len(token) > 1 and not token.startswith("##") for token in plain),
         "pieces_within_words": sum(len(token) > 1 and token.startswith("##") for token in plain),
     }

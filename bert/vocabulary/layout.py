@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from bert.unicode_ranges import is_chinese
+from bert.unicode_ranges import is_chinese_character
 
 PAD = "[PAD]"
 BEHIND_UNUSED = ("[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -48,7 +48,7 @@ def is_word(text: str, do_lower_case: bool) -> bool:
         return False
     if any(unicodedata.category(character) in _NEVER_IN_A_WORD for character in text):
         return False
-    return len(text) == 1 or not any(is_chinese(character) or is_punctuation(character) for character in text)
+    return len(text) == 1 or not any(is_chinese_character(character) or is_punctuation(character) for character in text)
 
 
 def _lower_cased(text: str) -> str:

@@ -11,16 +11,16 @@ numbers go to ablations.json, the picture to ablations.png (needs matplotlib).
 import dataclasses
 import json
 import pathlib
-import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 
+from benchmarks import processes
 from bert import cli, files
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.flags import check_positive
 from bert.options import option, required
+from examples import pictures
 
 MEASURES = ("masked_lm_loss", "masked_lm_accuracy")
 COMMON = {
@@ -139,11 +139,8 @@ def train(settings: Settings, name: str) -> None:
 def run_command(command: str, flags: Mapping[str, object], log: pathlib.Path) -> None:
     """Shows a command as a user would type it and runs it; what it says goes to the log."""
     argv = ["python", "-m", "bert", command, *(f"--{name}={value}" for name, value in flags.items())]
-    print("\n$ " + shlex.join(argv).replace(" --", " \\\n    --"), flush=True)
-    with open(log, "a", encoding="utf-8") as file:
-        status = subprocess.run([sys.executable, *argv[1:]], stdout=file, stderr=file).returncode
-    if status:
-        raise InputError(f"{log}: {(log.read_text(encoding='utf-8').strip() or 'no word').splitlines()[-1]}")
+    print(f"\n{processes.typed(argv)}", flush=True)
+    processes.logged([sys.executable, *argv[1:]], str(log), "a")  # behind what a stopped run said
 
 
 def curve(folder: pathlib.Path) -> Iterator[dict[str, float]]:
@@ -159,27 +156,12 @@ def curve(folder: pathlib.Path) -> Iterator[dict[str, float]]:
 
 def draw(curves: Mapping[str, list[dict[str, float]]], path: str) -> None:
     """A panel for each measure, a line for each way."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("No picture: matplotlib is not installed")
-        return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, panels = pyplot.subplots(1, len(MEASURES), figsize=(5 * len(MEASURES), 3.6))
-    for name, points in curves.items():
-        for panel, measure in zip(panels, MEASURES, strict=True):
-            panel.plot([point["tokens"] / 1e6 for point in points], [point[measure] for point in points], label=name)
-    for panel, measure in zip(panels, MEASURES, strict=True):
-        panel.set_title(f"held-out {measure.replace('_', ' ').replace('lm', 'LM')}")
-        panel.set_xlabel("million tokens seen")
-        panel.grid(alpha=0.3)
-    panels[0].legend(fontsize="small", framealpha=0.9)
-    figure.tight_layout()
-    with files.replaced(path) as temporary:
-        figure.savefig(temporary, dpi=120, format="png")
-    print(f"Wrote {path}")
+    titles = [f"held-out {measure.replace('_', ' ').replace('lm', 'LM')}" for measure in MEASURES]
+    with pictures.panels(path, titles, "million tokens seen") as panels:
+        for name, points in curves.items():
+            tokens = [point["tokens"] / 1e6 for point in points]
+            for panel, measure in zip(panels, MEASURES, strict=True):
+                panel.plot(tokens, [point[measure] for point in points], label=name)
 
 
 def main(settings: Settings) -> None:
@@ -198,7 +180,10 @@ def main(settings: Settings) -> None:
         last = points[-1]
         numbers = f"{last['step']} | {last['tokens'] / 1e6:.2f} | {last[MEASURES[0]]:.3f} | {last[MEASURES[1]]:.3f}"
         print(f"| {WAYS[name].title} | {numbers} |")
-    draw(curves, str(output / "ablations.png"))
+    try:
+        draw(curves, str(output / "ablations.png"))
+    except InputError as error:  # the numbers are there
+        print(f"No picture: {error}")
 
 
 if __name__ == "__main__":

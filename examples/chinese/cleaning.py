@@ -41,8 +41,8 @@ def chinese_count(text: str) -> int:
     return len(_CHINESE.findall(text))
 
 
-def is_chinese(text: str) -> bool:
-    """Whether a third of what is not white space is Chinese characters, at least two."""
+def is_chinese_sentence(text: str) -> bool:
+    """Whether at least a third of what is not white space is Chinese characters, at least two."""
     return chinese_count(text) >= max(2, len("".join(text.split())) / 3)
 
 

@@ -75,7 +75,7 @@ class Corpus:
 
     def _refusal(self, sentence: str) -> str | None:
         """Why a sentence is not kept."""
-        if not cleaning.is_chinese(sentence):
+        if not cleaning.is_chinese_sentence(sentence):
             return "hardly Chinese"
         letters = cleaning.letters(sentence)
         if len(letters) >= cleaning.SHORT:

@@ -11,14 +11,12 @@ not measured again, so a run that was stopped goes on; the table shows all that 
 import dataclasses
 import os
 import pathlib
-import shlex
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
-from benchmarks import finished
+from benchmarks import finished, processes
 from bert import cli, files
 from bert.errors import InputError
 from bert.options import option, required
@@ -93,13 +91,9 @@ def fine_tune(settings: Settings, cell: Cell, work_dir: pathlib.Path) -> dict[st
     task, output, log = TASKS[cell.task], work_dir / cell.name, work_dir / f"{cell.name}.log"
     data_dir = training_data(settings, task, work_dir)
     argv = command(settings, cell, data_dir, str(output))
-    print("$ " + shlex.join(argv).replace(" --", " \\\n    --"), flush=True)
+    print(processes.typed(argv), flush=True)
     start = time.monotonic()
-    with open(log, "w", encoding="utf-8") as file:
-        status = subprocess.run([sys.executable, *argv[1:]], stdout=file, stderr=file).returncode
-    if status:
-        last = (log.read_text(encoding="utf-8").strip() or "ended without a word").splitlines()[-1]
-        raise InputError(f"{log}: {last}")
+    processes.logged([sys.executable, *argv[1:]], str(log))
     measured = task.measured(output)
     shutil.rmtree(output)  # the weights of every cell together would fill a disk
     print(", ".join(f"{name} {value:.4f}" for name, value in measured.items()), flush=True)

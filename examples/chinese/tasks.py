@@ -2,12 +2,10 @@
 
 import dataclasses
 import pathlib
-import random
 from collections.abc import Mapping
 
+from benchmarks.drawing import drawn
 from bert import files
-
-DRAW_SEED = 12345
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +42,7 @@ class Task:
         text = path.read_text(encoding="utf-8")
         first, rest = text.split("\n", 1) if self.header else ("", text)
         rows = [row for row in rest.split(self.unit) if row.strip()]
-        chosen = sorted(random.Random(DRAW_SEED).sample(range(len(rows)), min(count, len(rows))))
-        kept = "".join(rows[index].strip("\n") + self.unit for index in chosen)
+        kept = "".join(row.strip("\n") + self.unit for row in drawn(rows, count))
         return f"{first}\n{kept}" if self.header else kept
 
 

@@ -1,6 +1,6 @@
 """Prints what the demo reached: a line for each step, then the files worth looking at.
 
-python -m examples.demo.summary RUNS SECONDS
+python -m examples.demo.summary --runs=FOLDER --seconds=240
 """
 
 import dataclasses

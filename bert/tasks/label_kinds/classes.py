@@ -6,12 +6,11 @@ import numpy as np
 from scipy import special
 
 from bert import records
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.measures import Measure
 from bert.tasks import reports
 from bert.tasks.label_kinds.base import Label, LabelKind
 from bert.tasks.label_kinds.names import class_name, listed
-from bert.tasks.rows import shortened
 
 
 class SingleLabel(LabelKind[str]):
@@ -27,7 +26,7 @@ class SingleLabel(LabelKind[str]):
 
     def check(self, label: Label, labels: Collection[str], where: str) -> str:
         if not isinstance(label, str) or label not in labels:
-            raise InputError(f"{where}: unknown label {shortened(label)}, expected one of {listed(labels)}")
+            raise InputError(f"{where}: unknown label {quoted(label)}, expected one of {listed(labels)}")
         return label
 
     def classes(self, label: str) -> tuple[str, ...]:
@@ -77,11 +76,11 @@ class MultiLabel(LabelKind[tuple[str, ...]]):
 
     def check(self, label: Label, labels: Collection[str], where: str) -> tuple[str, ...]:
         if label is None or isinstance(label, int | float):  # a task of one's own may give anything
-            raise InputError(f"{where}: the label is {shortened(label)}, expected some of {listed(labels)}")
+            raise InputError(f"{where}: the label is {quoted(label)}, expected some of {listed(labels)}")
         found = (label,) if isinstance(label, str) else tuple(label)
         unknown = next((one for one in found if not isinstance(one, Hashable) or one not in labels), None)
         if unknown is not None:
-            raise InputError(f"{where}: unknown label {shortened(unknown)}, expected some of {listed(labels)}")
+            raise InputError(f"{where}: unknown label {quoted(unknown)}, expected some of {listed(labels)}")
         return found
 
     def classes(self, label: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,8 +4,7 @@ import itertools
 import math
 from collections.abc import Collection
 
-from bert.errors import InputError
-from bert.tasks.rows import shortened
+from bert.errors import InputError, quoted
 
 
 def as_number(label: object) -> float | None:
@@ -22,7 +21,7 @@ def as_number(label: object) -> float | None:
 def class_name(value: object, where: str) -> str:
     """The class a cell or an entry of a list names. Raises InputError for one that names none."""
     if isinstance(value, (list, dict)):
-        raise InputError(f"{where}: the label is {shortened(value)}, expected the name of one class")
+        raise InputError(f"{where}: the label is {quoted(value)}, expected the name of one class")
     name = "" if value is None else str(value).strip()
     if not name:
         raise InputError(f"{where}: the label is empty, expected the name of a class")

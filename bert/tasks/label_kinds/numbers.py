@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from bert import records
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.measures import Measure
 from bert.tasks import reports
 from bert.tasks.label_kinds.base import Label, LabelKind
 from bert.tasks.label_kinds.names import as_number
-from bert.tasks.rows import shortened
 
 LARGEST = 1e18  # the squares of errors are summed in float32
 
@@ -33,7 +32,7 @@ class Regression(LabelKind[float]):
         number = as_number(label)
         if number is None or abs(number) > LARGEST:
             raise InputError(
-                f"{where}: the label is {shortened(label)}, expected a number"
+                f"{where}: the label is {quoted(label)}, expected a number"
                 + ("" if number is None else f" of at most {LARGEST:g}")
             )
         return number

@@ -81,7 +81,7 @@ def evaluate(
     cmrc: `EM`, `F1`, `AVERAGE` and `TOTAL`. auto: cmrc for Chinese documents, squad for all others.
     """
     if metric == "auto":
-        metric = "cmrc" if is_chinese(examples) else "squad"
+        metric = "cmrc" if has_chinese_documents(examples) else "squad"
     if metric == "cmrc":
         return _evaluate_cmrc(examples, predictions)
     if all(example.references for example in examples):
@@ -91,7 +91,7 @@ def evaluate(
     return _evaluate_with_impossible(examples, predictions, null_odds)
 
 
-def is_chinese(examples: Sequence[Example]) -> bool:
+def has_chinese_documents(examples: Sequence[Example]) -> bool:
     """Whether at least a third of the characters of the documents, spaces aside, are Chinese."""
     text = "".join({example.document: "".join(example.document.words) for example in examples}.values())
     return 3 * len(re.findall(f"[{_CHINESE}]", text)) >= max(len(text), 1)

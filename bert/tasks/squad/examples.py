@@ -8,7 +8,6 @@ The format, 1.1 and 2.0 (only 2.0 has is_impossible):
 
 import bisect
 import dataclasses
-import json
 import logging
 import random
 import re
@@ -16,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bert import files, unicode_ranges
-from bert.errors import InputError
+from bert.errors import InputError, shown
 
 logger = logging.getLogger(__name__)
 
@@ -219,7 +218,7 @@ def _answers(question: _Question) -> Iterator[tuple[str, Any]]:
     """Where each answer stands, and what is there; none where the file tells of none."""
     answers = question.values.get("answers", [])
     if not isinstance(answers, list):
-        raise InputError(f"{question.where}: 'answers' is {_brief(answers)}, expected a list")
+        raise InputError(f"{question.where}: 'answers' is {shown(answers)}, expected a list")
     for number, answer in enumerate(answers):
         yield f"{question.where}.answers[{number}]", answer
 
@@ -238,14 +237,9 @@ def _field(values: Mapping, name: str, kind: type[Value], where: str) -> Value:
     """A field of a JSON object. Raises InputError where it is missing or of another type."""
     names: dict[type, str] = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}
     if not isinstance(values, dict):
-        raise InputError(f"{where}: {_brief(values)}, expected an object with '{name}'")
+        raise InputError(f"{where}: {shown(values)}, expected an object with '{name}'")
     if name not in values:
         raise InputError(f"{where}: has no '{name}', expected {names[kind]}")
     if type(values[name]) is not kind:
-        raise InputError(f"{where}: '{name}' is {_brief(values[name])}, expected {names[kind]}")
+        raise InputError(f"{where}: '{name}' is {shown(values[name])}, expected {names[kind]}")
     return values[name]
-
-
-def _brief(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:60] + "..."

@@ -10,10 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from bert import files
-from bert.errors import InputError
+from bert.errors import InputError, quoted
 from bert.tasks.base import Task
 from bert.tasks.label_kinds import listed
-from bert.tasks.rows import shortened
 from bert.tasks.tagging import schemes
 
 DOCUMENT_START = "-DOCSTART-"
@@ -128,12 +127,12 @@ class Tagging(Task):
         assert text.tags is not None  # only a test file may have none
         labels = sorted(set(text.tags))
         if len(labels) < 2:
-            raise InputError(f"{text.path}: holds only the tag {shortened(labels[0])}, expected at least two")
+            raise InputError(f"{text.path}: holds only the tag {quoted(labels[0])}, expected at least two")
         scheme = schemes.settle(self.asked_scheme, labels)
         wrong = next((word for word, tag in enumerate(text.tags) if not schemes.fits(tag, scheme)), None)
         if wrong is not None:
             raise InputError(
-                f"{text.where(wrong)}: the tag {shortened(text.tags[wrong])} is not one of `scheme`={scheme}, expected "
+                f"{text.where(wrong)}: the tag {quoted(text.tags[wrong])} is not one of `scheme`={scheme}, expected "
                 f"{'O, B-... or I-...' if scheme == 'bio' else 'O, B-..., I-..., E-... or S-...'}"
             )
         return tuple(labels)
@@ -146,8 +145,7 @@ class Tagging(Task):
         if wrong is not None:
             hint = "; a test file without tags has one column, or `tag_column`=0" if split == "test" else ""
             raise InputError(
-                f"{text.where(wrong)}: unknown tag {shortened(tags[wrong])}, expected one of "
-                f"{listed(self.labels)}{hint}"
+                f"{text.where(wrong)}: unknown tag {quoted(tags[wrong])}, expected one of {listed(self.labels)}{hint}"
             )
         return text
 
