@@ -144,7 +144,6 @@ def run(
     open_standard_streams()
     if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in argv[1:]):
         show_help(help_text(settings_class, sys.modules[settings_class.__module__].__doc__ or ""))
-        sys.exit(0)
     show_log(settings_class)
     with _noted_interrupts() as interrupts:
         try:
@@ -206,10 +205,16 @@ def open_standard_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
-def show_help(text: str) -> None:
-    """Prints the text."""
-    with quiet.unread_output():
-        print(text)
+def show_help(text: str) -> typing.NoReturn:
+    """Prints the text and ends the process."""
+    try:
+        with quiet.unread_output():
+            print(text)
+    except OSError as error:  # a full disk
+        quiet.drop_output()
+        print(f"error: standard output: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)
 
 
 def import_tensorflow() -> None:
