@@ -60,8 +60,6 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
     Raises InputError for an unknown flag, a stray argument, a value of the wrong type, a missing
     required flag, and for whatever `settings_class.check` refuses.
     """
-    for argument in argv[1:]:
-        check_text(argument)
     values = absl_flags.FlagValues()
     fields = dataclasses.fields(settings_class)
     for field in fields:
@@ -74,7 +72,7 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
         else:
             _DEFINE[kind](field.name, default, field.metadata["help"], flag_values=values)
     try:
-        stray = values(list(argv))[1:]
+        stray = values([argv[0], *_arguments(values, argv[1:])])[1:]
     except absl_flags.UnrecognizedFlagError as error:
         raise InputError(_unknown_flag(error.flagname, [field.name for field in fields])) from None
     except absl_flags.Error as error:
@@ -86,6 +84,20 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
     if hasattr(settings, "check"):
         settings.check()
     return settings
+
+
+def _arguments(values: absl_flags.FlagValues, given: Sequence[str]) -> list[str]:
+    """What is given, with the lines of flagfiles in their places. Raises InputError where anything is no text."""
+    for argument in given:
+        check_text(argument)
+    try:
+        arguments = values.read_flags_from_files(list(given), force_gnu=False)
+    except ValueError as error:  # bytes that are no text, or a byte 0 in the name of another flagfile
+        named = " ".join(argument for argument in given if re.match("--?flagfile", argument))
+        raise InputError(f"{named}: expected text, a flag a line: {error}") from None
+    for argument in arguments:
+        check_text(argument)
+    return arguments
 
 
 def _no_value(field: dataclasses.Field) -> str | None:
@@ -103,7 +115,9 @@ def _check_given(fields: Sequence[dataclasses.Field], values: absl_flags.FlagVal
 
 def check_text(argument: str) -> None:
     """Raises InputError for an argument with bytes that are no text in this locale: no file name of TensorFlow's, and
-    nothing to be written into a JSON file."""
+    nothing to be written into a JSON file. A byte 0, which a flagfile may hold, is no part of a name either."""
+    if "\0" in argument:
+        raise InputError(f"{argument!r} has a byte 0, expected text")
     try:
         argument.encode("utf-8")
     except UnicodeEncodeError:

@@ -119,6 +119,21 @@ def test_flags_from_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"--output_dir=caf\xe9\n", "{path}: expected text, a flag a line: 'utf-8' codec can't decode byte 0xe9"),
+        (b"--flagfile=a\0b\n", "{path}: expected text, a flag a line: embedded null byte"),
+        (b"--output_dir=a\0b\n", "'--output_dir=a\\x00b' has a byte 0, expected text"),
+        (b"--output_dir\na\0b\n", "'a\\x00b' has a byte 0, expected text"),
+    ],
+)
+def test_a_flagfile_that_is_no_text(tmp_path, content, expected):
+    given = f"--flagfile={tmp_path / 'flags'}"
+    (tmp_path / "flags").write_bytes(content)
+    assert refused("run_classifier", "--do_eval", given).startswith(expected.format(path=given))
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["--max_seq_lenght=64"], "unknown flag --max_seq_lenght, did you mean --max_seq_length?"),
