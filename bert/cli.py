@@ -34,7 +34,7 @@ from absl import flags as absl_flags
 
 from bert import quiet
 from bert.errors import InputError, Stopped
-from bert.options import Dataclass, Options, is_required
+from bert.options import Dataclass, Options, check_finite, is_required
 
 LONGEST_MESSAGE = 2000  # characters of an error
 
@@ -58,7 +58,7 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
     """Turns a command line (program name first) into a settings object and checks it.
 
     Raises InputError for an unknown flag, a stray argument, a value of the wrong type, a missing
-    required flag, and for whatever `settings_class.check` refuses.
+    required flag, whatever `settings_class.check` refuses, and a number that is not finite.
     """
     values = absl_flags.FlagValues()
     fields = dataclasses.fields(settings_class)
@@ -83,6 +83,8 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
     settings = settings_class(**{field.name: values[field.name].value for field in fields})
     if hasattr(settings, "check"):
         settings.check()
+    for field in fields:  # behind the checks, which say more
+        check_finite(field, getattr(settings, field.name))
     return settings
 
 

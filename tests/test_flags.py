@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import math
 import os
 import pathlib
 import signal
@@ -14,6 +15,8 @@ import pytest
 
 from bert import cli, options
 from bert.errors import InputError
+from bert.options.questions import AnswerOptions
+from bert.prediction.options import settle
 from tests import commands
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -105,6 +108,24 @@ def test_an_ensemble_needs_neither_config_nor_vocabulary(tmp_path):
 )
 def test_values_as_the_original_s_documentation_writes_them(argument, name, value):
     assert getattr(parse("run_classifier", argument, "--do_eval"), name) == value
+
+
+def test_numbers_are_finite():
+    """Of whatever command; -inf passes where it stands for all answers."""
+    name = "bert.commands.predict"
+    for flag, value in (("threshold", "nan"), ("threshold", "inf"), ("null_score_diff_threshold", "-inf")):
+        expected = "a finite number or -inf" if flag == "threshold" else "a finite number"
+        assert refused(name, f"--{flag}={value}") == f"`{flag}` is {value}, expected {expected}"
+    assert parse(name, "--threshold=-inf").threshold == -math.inf
+    assert parse(name).threshold is None
+    given = {"bert_config_file": "c", "vocab_file": "v", "knowledge_file": "k", "dev_fraction": 0.5}
+    refusal = refused("bert.commands.run_retrieval", "--do_eval", "--temperature=inf", **given)
+    assert refusal == "`temperature` is inf, expected a finite number"
+
+
+def test_numbers_of_python_are_finite_too():
+    with pytest.raises(InputError, match="`null_score_diff_threshold` is nan, expected a finite number"):
+        settle(AnswerOptions, {}, {"null_score_diff_threshold": math.nan})
 
 
 def test_a_value_may_follow_as_a_word_of_its_own():
