@@ -235,6 +235,20 @@ def test_a_folder_that_is_deleted_while_it_is_written_is_not_taken_for_whole(tmp
     assert not (tmp_path / "out" / "model").exists()
 
 
+@pytest.mark.parametrize("there", [0, 1, 2])
+def test_a_folder_that_fails_takes_along_those_made_around_it(tmp_path, there):
+    """Not those that were there."""
+    parents = ["a", "a/b"]
+    for name in parents[:there]:
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="bad"), files.new_folder(str(tmp_path / "a" / "b" / "c"), "output_dir"):
+        raise InputError("bad")
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == parents[:there]
+    with files.new_folder(str(tmp_path / "a" / "b" / "c"), "output_dir"):
+        pass
+    assert (tmp_path / "a" / "b" / "c").is_dir()
+
+
 def test_a_message_that_quotes_a_file_without_end_is_cut(tmp_path):
     flags = {"vocab_file": commands.VOCABULARY, "bert_config_file": commands.write_config(tmp_path)}
     outcome = commands.run(
