@@ -54,12 +54,11 @@ def _module(name: str) -> types.ModuleType:
 def main(argv: Sequence[str] | None = None) -> typing.NoReturn:
     """Runs `bert` with a command line (program name first, `sys.argv` if not given) and ends the process."""
     _, *arguments = sys.argv if argv is None else argv
+    cli.open_standard_streams()
     if not arguments or arguments[0] in ("--help", "-h", "-help"):
-        print(overview())
-        sys.exit(0)
+        cli.show_help(overview())
     if arguments[0] in ("--version", "-version"):
-        print(f"bert {__version__}")
-        sys.exit(0)
+        cli.show_help(f"bert {__version__}")
     name, *flags = arguments
     try:
         command = find_command(name)

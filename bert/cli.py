@@ -34,7 +34,7 @@ from absl import flags as absl_flags
 
 from bert import quiet
 from bert.errors import InputError, Stopped
-from bert.options import Dataclass, Options, is_required
+from bert.options import Dataclass, Options, check_finite, is_required
 
 LONGEST_MESSAGE = 2000  # characters of an error
 
@@ -58,10 +58,8 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
     """Turns a command line (program name first) into a settings object and checks it.
 
     Raises InputError for an unknown flag, a stray argument, a value of the wrong type, a missing
-    required flag, and for whatever `settings_class.check` refuses.
+    required flag, whatever `settings_class.check` refuses, and a number that is not finite.
     """
-    for argument in argv[1:]:
-        check_text(argument)
     values = absl_flags.FlagValues()
     fields = dataclasses.fields(settings_class)
     for field in fields:
@@ -74,7 +72,7 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
         else:
             _DEFINE[kind](field.name, default, field.metadata["help"], flag_values=values)
     try:
-        stray = values(list(argv))[1:]
+        stray = values([argv[0], *_arguments(values, argv[1:])])[1:]
     except absl_flags.UnrecognizedFlagError as error:
         raise InputError(_unknown_flag(error.flagname, [field.name for field in fields])) from None
     except absl_flags.Error as error:
@@ -85,7 +83,23 @@ def parse(settings_class: type[Options], argv: Sequence[str]) -> Options:
     settings = settings_class(**{field.name: values[field.name].value for field in fields})
     if hasattr(settings, "check"):
         settings.check()
+    for field in fields:  # behind the checks, which say more
+        check_finite(field, getattr(settings, field.name))
     return settings
+
+
+def _arguments(values: absl_flags.FlagValues, given: Sequence[str]) -> list[str]:
+    """What is given, with the lines of flagfiles in their places. Raises InputError where anything is no text."""
+    for argument in given:
+        check_text(argument)
+    try:
+        arguments = values.read_flags_from_files(list(given), force_gnu=False)
+    except ValueError as error:  # bytes that are no text, or a byte 0 in the name of another flagfile
+        named = " ".join(argument for argument in given if re.match("--?flagfile", argument))
+        raise InputError(f"{named}: expected text, a flag a line: {error}") from None
+    for argument in arguments:
+        check_text(argument)
+    return arguments
 
 
 def _no_value(field: dataclasses.Field) -> str | None:
@@ -103,7 +117,9 @@ def _check_given(fields: Sequence[dataclasses.Field], values: absl_flags.FlagVal
 
 def check_text(argument: str) -> None:
     """Raises InputError for an argument with bytes that are no text in this locale: no file name of TensorFlow's, and
-    nothing to be written into a JSON file."""
+    nothing to be written into a JSON file. A byte 0, which a flagfile may hold, is no part of a name either."""
+    if "\0" in argument:
+        raise InputError(f"{argument!r} has a byte 0, expected text")
     try:
         argument.encode("utf-8")
     except UnicodeEncodeError:
@@ -144,7 +160,6 @@ def run(
     open_standard_streams()
     if any(argument in ("--help", "-h", "-help", "--helpfull") for argument in argv[1:]):
         show_help(help_text(settings_class, sys.modules[settings_class.__module__].__doc__ or ""))
-        sys.exit(0)
     show_log(settings_class)
     with _noted_interrupts() as interrupts:
         try:
@@ -206,10 +221,16 @@ def open_standard_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
-def show_help(text: str) -> None:
-    """Prints the text."""
-    with quiet.unread_output():
-        print(text)
+def show_help(text: str) -> typing.NoReturn:
+    """Prints the text and ends the process."""
+    try:
+        with quiet.unread_output():
+            print(text)
+    except OSError as error:  # a full disk
+        quiet.drop_output()
+        print(f"error: standard output: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)
 
 
 def import_tensorflow() -> None:

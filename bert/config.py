@@ -10,6 +10,7 @@ from bert.errors import InputError
 from bert.formats import config_file, configs
 
 MOST_LAYERS = 1000  # the largest models have about a hundred; each takes seconds to build, whatever its size
+LARGEST_SIZE = 2**31 - 1  # ids and positions are int32
 ACTIVATIONS = ("linear", "relu", "gelu", "gelu_exact", "tanh")  # gelu is Google's, the tanh form
 BASELINES = ("dssm", "lstm", "gru", "average")  # what BERT is compared with (docs/baselines.md)
 ENCODERS = ("bert", *BASELINES)
@@ -203,6 +204,8 @@ def _check_type(field: dataclasses.Field, value: object) -> None:
     if field.type is int:
         if type(value) is not int or value < 1:
             raise InputError(f"{field.name} is {value!r}, expected a positive whole number")
+        if value > LARGEST_SIZE:
+            raise InputError(f"{field.name} is {value}, expected at most {LARGEST_SIZE}")
     elif field.type is float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InputError(f"{field.name} is {value!r}, expected a number from 0 to 1")

@@ -9,15 +9,19 @@ import socket
 import tempfile
 import urllib.parse
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
+from bert import files
 from bert.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 KINDS = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 SECONDS_TO_ANSWER = 10.0  # an address that is silent for longer is taken for none; TensorFlow would wait for minutes
+_JOBS = ("chief", "worker", "evaluator", "ps")  # TensorFlow's; those of a cluster that train are the first two
+_CONFIG = {"cluster?": {f"{job}?": [str] for job in _JOBS}}
 
 
 def create_strategy(
@@ -49,6 +53,7 @@ def create_strategy(
     if distribution == "multi_worker":
         if not named:
             raise InputError("`distribution`=multi_worker: the environment variable TF_CONFIG names no workers")
+        _check_task()
         return tf.distribute.MultiWorkerMirroredStrategy()
     if distribution == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -58,12 +63,35 @@ def create_strategy(
 
 def workers() -> list[str]:
     """The addresses of TF_CONFIG's workers. Raises InputError for a TF_CONFIG that is not what TensorFlow reads."""
+    cluster = _tf_config().get("cluster", {})
+    return [*cluster.get("chief", []), *cluster.get("worker", [])]
+
+
+def _tf_config(schema: Mapping = _CONFIG) -> Mapping[str, Any]:
     text = os.environ.get("TF_CONFIG", "").strip() or "{}"
     try:
-        cluster = json.loads(text).get("cluster", {})
-        return [*cluster.get("chief", []), *cluster.get("worker", [])]
-    except (json.JSONDecodeError, AttributeError):
-        raise InputError(f"TF_CONFIG is {text!r}, expected JSON with a cluster of workers and a task") from None
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise InputError(f"TF_CONFIG is {text!r}, expected JSON with a cluster of workers and a task")
+    return files.checked(values, schema, f"TF_CONFIG is {text!r}")
+
+
+def _check_task() -> None:
+    """Raises InputError where TF_CONFIG does not say which of the workers this process is, or names jobs that are not
+    TensorFlow's."""
+    config = _tf_config({**_CONFIG, "task": {"type": str, "index": int}})
+    cluster, task = config["cluster"], config["task"]
+    if unknown := sorted(cluster.keys() - set(_JOBS)):
+        raise InputError(f"TF_CONFIG: 'cluster' has '{unknown[0]}', expected some of {', '.join(_JOBS)}")
+    for job in ("chief", "evaluator"):
+        if job in cluster and len(cluster[job]) != 1:
+            raise InputError(f"TF_CONFIG: 'cluster.{job}' names {len(cluster[job])}, expected one")
+    known = [(job, index) for job in ("chief", "worker") for index in range(len(cluster.get(job, [])))]
+    if (task["type"], task["index"]) not in known:
+        expected = ", ".join(f"{job} {index}" for job, index in known)
+        raise InputError(f"TF_CONFIG: 'task' is {task['type']} {task['index']}, expected one of {expected}")
 
 
 def _tpu_strategy(

@@ -31,6 +31,11 @@ def unread_output() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # what is still in the buffer goes there at the end
-        os.close(nowhere)
+        drop_output()
+
+
+def drop_output() -> None:
+    """Sends nowhere what is still in the buffer of standard output: the end of the process would fail of it anew."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

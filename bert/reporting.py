@@ -114,9 +114,8 @@ def _objects(path: str) -> Iterator[tuple[dict, str]]:
             values = files.parse_json(line, path, number)
             if not isinstance(values, dict):
                 raise InputError(f"{path}:{number}: expected a JSON object, found {type(values).__name__}")
-            files.checked(
-                values, {"step": int, **dict.fromkeys(values.keys() - {"step"}, (float, None))}, f"{path}:{number}"
-            )
+            measured = dict.fromkeys(values.keys() - {"step"}, (files.Measured, None))
+            files.checked(values, {"step": int, **measured}, f"{path}:{number}")
             yield values, line
         except InputError as error:
             damaged = error

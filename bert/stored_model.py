@@ -17,7 +17,7 @@ from bert.heads import HeadedModel
 from bert.retrieval import index
 from bert.tasks import label_kinds, labels_file
 from bert.tokenization import Vocabulary
-from bert.training.run_folder import RunFolder, trained_with
+from bert.training.run_folder import RUN_FILE, RunFolder, trained_with
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def read(
     if "config" not in run and not files.exists(formats.config_file(folder)):
         expected = f"{formats.GOOGLE_CONFIG_FILE} (Google) or {formats.CONFIG_FILE} (Hugging Face)"
         raise InputError(f"`{flag}`: no model in {folder}, expected {expected} beside the weights")
-    config = BertConfig.from_dict(run["config"]) if "config" in run else BertConfig.from_json_file(folder)
+    config, config_path = _read_config(folder, run)
     named = vocab_file or _vocabulary_of(folder, settings)
     vocabulary, vocab_path = _read_vocabulary(folder, named, config, run)
     lower_case = settings.get("do_lower_case", tokenizers.read_lower_case(os.path.dirname(vocab_path)))
@@ -180,6 +180,7 @@ def read(
         logger.info("Nothing says whether the model is lower-cased; by its vocabulary it is: %s.", lower_case)
     found = _find_weights(folder, flag)
     shapes = checkpoint.read_shapes(found)
+    _check_classes(shapes, found, config if labels is None else None, config_path)
     return StoredModel(
         folder,
         found,
@@ -192,6 +193,30 @@ def read(
         files.exists(index.path_of(folder)),
         {"pooling": huggingface.read_pooling(folder), **settings},
     )
+
+
+def _read_config(folder: str, run: Mapping[str, Any]) -> tuple[BertConfig, str]:
+    """The config of a run, or else of the folder, and the file it is in. Raises InputError naming that."""
+    if "config" not in run:
+        return BertConfig.from_json_file(folder), formats.config_file(folder)
+    path = os.path.join(folder, RUN_FILE)
+    try:
+        return BertConfig.from_dict(run["config"]), path
+    except InputError as error:
+        raise InputError(f"{path}: 'config': {error}") from None
+
+
+def _check_classes(shapes: Mapping[str, tuple[int, ...]], found: str, named_by: BertConfig | None, path: str) -> None:
+    """Raises InputError where a classifier's weights do not say how many classes there are, or the config `named_by`,
+    read from `path`, not what they are called."""
+    if "output_bias" not in shapes:
+        return
+    if len(shapes["output_bias"]) != 1:
+        raise InputError(f"{found}: 'output_bias' is {list(shapes['output_bias'])}, expected a number for each class")
+    try:
+        configs.labels_of(named_by.other if named_by else {})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _read_onnx(folder: str, vocab_file: str | None, flag: str) -> StoredModel:

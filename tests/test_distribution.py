@@ -135,6 +135,50 @@ def test_a_tf_config_that_is_none_is_named(monkeypatch, text):
         distribution.create_strategy()
 
 
+TWO_WORKERS = {"worker": ["a:1", "b:1"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"cluster": {"worker": 1}}, "'cluster.worker' is 1, expected a list, each a text"),
+        ({"cluster": {"worker": "host:1"}}, "'cluster.worker' is \"host:1\", expected a list, each a text"),
+        ({"cluster": {"worker": ["a:1", 2]}}, "'cluster.worker[1]' is 2, expected a text"),
+        ({"cluster": TWO_WORKERS}, "has no 'task', expected an object"),
+        ({"cluster": TWO_WORKERS, "task": {"type": "worker"}}, "has no 'task.index', expected a whole number"),
+        ({"cluster": TWO_WORKERS, "task": {"type": 1, "index": 0}}, "'task.type' is 1, expected a text"),
+        (
+            {"cluster": TWO_WORKERS, "task": {"type": "worker", "index": 2}},
+            "'task' is worker 2, expected one of worker 0, worker 1",
+        ),
+        (
+            {"cluster": {"chief": ["c:1"], **TWO_WORKERS}, "task": {"type": "ps", "index": 0}},
+            "'task' is ps 0, expected one of chief 0, worker 0, worker 1",
+        ),
+        (
+            {"cluster": {"chief": [], **TWO_WORKERS}, "task": {"type": "worker", "index": 0}},
+            "'cluster.chief' names 0, expected one",
+        ),
+        (
+            {"cluster": {"master": ["m:1"], **TWO_WORKERS}, "task": {"type": "worker", "index": 0}},
+            "'cluster' has 'master', expected some of chief, worker, evaluator, ps",
+        ),
+    ],
+)
+def test_a_tf_config_with_wrong_values_is_named(monkeypatch, values, problem):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(values))
+    with pytest.raises(InputError) as refused:
+        distribution.create_strategy()
+    assert str(refused.value).startswith("TF_CONFIG")
+    assert str(refused.value).endswith(f": {problem}")
+
+
+def test_a_chief_is_counted_among_the_workers(monkeypatch):
+    cluster = {"chief": ["c:1"], **TWO_WORKERS}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "chief", "index": 0}}))
+    assert distribution.workers() == ["c:1", "a:1", "b:1"]
+
+
 def test_multi_worker_without_workers_is_refused(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(InputError, match=r"`distribution`=multi_worker: .*TF_CONFIG names no workers"):

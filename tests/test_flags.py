@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import math
 import os
 import pathlib
 import signal
@@ -14,6 +15,8 @@ import pytest
 
 from bert import cli, options
 from bert.errors import InputError
+from bert.options.questions import AnswerOptions
+from bert.prediction.options import settle
 from tests import commands
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -107,6 +110,24 @@ def test_values_as_the_original_s_documentation_writes_them(argument, name, valu
     assert getattr(parse("run_classifier", argument, "--do_eval"), name) == value
 
 
+def test_numbers_are_finite():
+    """Of whatever command; -inf passes where it stands for all answers."""
+    name = "bert.commands.predict"
+    for flag, value in (("threshold", "nan"), ("threshold", "inf"), ("null_score_diff_threshold", "-inf")):
+        expected = "a finite number or -inf" if flag == "threshold" else "a finite number"
+        assert refused(name, f"--{flag}={value}") == f"`{flag}` is {value}, expected {expected}"
+    assert parse(name, "--threshold=-inf").threshold == -math.inf
+    assert parse(name).threshold is None
+    given = {"bert_config_file": "c", "vocab_file": "v", "knowledge_file": "k", "dev_fraction": 0.5}
+    refusal = refused("bert.commands.run_retrieval", "--do_eval", "--temperature=inf", **given)
+    assert refusal == "`temperature` is inf, expected a finite number"
+
+
+def test_numbers_of_python_are_finite_too():
+    with pytest.raises(InputError, match="`null_score_diff_threshold` is nan, expected a finite number"):
+        settle(AnswerOptions, {}, {"null_score_diff_threshold": math.nan})
+
+
 def test_a_value_may_follow_as_a_word_of_its_own():
     assert parse("run_classifier", "--do_eval", "--max_seq_length", "64").max_seq_length == 64
 
@@ -116,6 +137,21 @@ def test_flags_from_a_file(tmp_path):
     settings = parse("run_classifier", f"--flagfile={tmp_path / 'flags'}", "--max_seq_length=32")
     assert (settings.max_seq_length, settings.do_train) == (32, True)
     assert str(tmp_path / "none") in refused("run_classifier", f"--flagfile={tmp_path / 'none'}")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"--output_dir=caf\xe9\n", "{path}: expected text, a flag a line: 'utf-8' codec can't decode byte 0xe9"),
+        (b"--flagfile=a\0b\n", "{path}: expected text, a flag a line: embedded null byte"),
+        (b"--output_dir=a\0b\n", "'--output_dir=a\\x00b' has a byte 0, expected text"),
+        (b"--output_dir\na\0b\n", "'a\\x00b' has a byte 0, expected text"),
+    ],
+)
+def test_a_flagfile_that_is_no_text(tmp_path, content, expected):
+    given = f"--flagfile={tmp_path / 'flags'}"
+    (tmp_path / "flags").write_bytes(content)
+    assert refused("run_classifier", "--do_eval", given).startswith(expected.format(path=given))
 
 
 @pytest.mark.parametrize(

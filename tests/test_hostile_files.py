@@ -3,6 +3,7 @@
 import errno
 import gzip
 import json
+import math
 import multiprocessing
 import os
 import resource
@@ -141,11 +142,15 @@ def test_values_of_wrong_types_beside_a_shard(change, problem, tmp_path):
 def test_checked_names_the_place():
     schema = {"a": {"b?": [float]}, "c": (str, None)}
     assert files.checked({"a": {"b": [1, 2.5]}, "c": None, "d": 1}, schema, "x")
+    assert files.checked({"loss": math.nan}, {"loss": files.Measured}, "x")
     for values, problem in [
         ({"c": ""}, "x: has no 'a', expected an object"),
         ({"a": {"b": [1, "2"]}, "c": ""}, "x: 'a.b[1]' is \"2\", expected a number"),
         ({"a": {"b": 1}, "c": ""}, "x: 'a.b' is 1, expected a list, each a number"),
         ({"a": {}, "c": 1}, "x: 'c' is 1, expected a text or null"),
+        ({"a": {"b": [math.nan]}, "c": ""}, "x: 'a.b[0]' is NaN, expected a number"),
+        ({"a": {"b": [-math.inf]}, "c": ""}, "x: 'a.b[0]' is -Infinity, expected a number"),
+        ({"a": {"b": [10**400]}, "c": ""}, f"x: 'a.b[0]' is 1{'0' * 59}..., expected a number"),
     ]:
         with pytest.raises(InputError) as refused:
             files.checked(values, schema, "x")
@@ -228,6 +233,20 @@ def test_a_folder_that_is_deleted_while_it_is_written_is_not_taken_for_whole(tmp
     with pytest.raises(InputError, match=r"`export_dir`: .*model was deleted while it was written"):
         write()
     assert not (tmp_path / "out" / "model").exists()
+
+
+@pytest.mark.parametrize("there", [0, 1, 2])
+def test_a_folder_that_fails_takes_along_those_made_around_it(tmp_path, there):
+    """Not those that were there."""
+    parents = ["a", "a/b"]
+    for name in parents[:there]:
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="bad"), files.new_folder(str(tmp_path / "a" / "b" / "c"), "output_dir"):
+        raise InputError("bad")
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == parents[:there]
+    with files.new_folder(str(tmp_path / "a" / "b" / "c"), "output_dir"):
+        pass
+    assert (tmp_path / "a" / "b" / "c").is_dir()
 
 
 def test_a_message_that_quotes_a_file_without_end_is_cut(tmp_path):

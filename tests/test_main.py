@@ -1,6 +1,8 @@
 """`bert COMMAND` and `python -m bert COMMAND`: the list, a mistyped command, the same help as the scripts."""
 
+import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -85,6 +87,23 @@ def test_help_is_the_script_s_own(script):
     assert (module.returncode, module.stderr) == (0, "")
     assert module.stdout == file.stdout
     assert f"\n    bert {script} --" in module.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["--version"], ["run_classifier", "--help"]])
+def test_output_that_nobody_reads_or_that_has_no_room(arguments):
+    """`bert | true` is no error, `bert > /dev/full` is one, in one line; a closed standard output is none."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+    told = {writer: (0, ""), full: (1, "error: standard output: No space left on device\n")}
+    command = [sys.executable, "-m", "bert", *arguments]
+    for stdout, expected in told.items():
+        done = subprocess.run(command, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True)
+        os.close(stdout)
+        assert (done.returncode, done.stderr) == expected
+    shell = f"{shlex.join(command)} >&-"
+    closed = subprocess.run(shell, shell=True, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert (closed.returncode, closed.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--version"], ["run_clasifier"], ["run_classifier", "--help"]])

@@ -173,6 +173,7 @@ def test_dropout_reaches_every_place(batch):
         ({"hidden_size": "768"}, "hidden_size is '768'"),
         ({"hidden_dropout_prob": 2.0}, "hidden_dropout_prob is 2.0"),
         ({"vocab_size": None}, "vocab_size is missing"),
+        ({"vocab_size": 10**310}, f"vocab_size is {10**310}, expected at most 2147483647"),
     ],
 )
 def test_config_refuses(values, words):

@@ -166,6 +166,16 @@ def test_a_killed_record_maker_is_told(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_record_maker_without_memory_is_told(tmp_path):
+    """As MemoryError, which the command line tells in one line; a petabyte has no address."""
+    with record_maker(str(tmp_path / "out"), 1, 2, 1 << 50) as maker:
+        maker.add_tokens(np.arange(9, dtype=np.int32))
+        maker.end_tokens()
+        with pytest.raises(MemoryError):  # noqa: PT012
+            maker.add_plans(np.array([[0, 2, 4, 6, 1, 0xFFFFFFFF]], np.uint64))
+            maker.end_plans(1)
+
+
 def test_plans_become_sequences(vocabulary):
     tokens = np.arange(100, 130, dtype=np.int32)
     plans = np.array([[3, 5, 10, 13, 1, 3 << 32 | 0xFFFFFFFF, 1 << 32 | 77, 2**64 - 1]], np.uint64)

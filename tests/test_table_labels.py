@@ -83,6 +83,8 @@ def test_labels_of_a_jsonl_file(folder, values, options, labels, found):
 def test_whole_numbers_are_sorted_by_value(folder):
     assert task().learn_labels(folder({"train.tsv": tsv("10", "9", "-1", "10")})) == ("-1", "9", "10")
     assert task().learn_labels(folder({"train.tsv": tsv("10", "9", "-1", "x")})) == ("-1", "10", "9", "x")
+    endless = "9" * 5000  # more digits than Python reads
+    assert task().learn_labels(folder({"train.tsv": tsv("10", "9", endless)})) == ("10", "9", endless)
 
 
 # labels.json

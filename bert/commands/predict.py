@@ -10,6 +10,7 @@ place; docs/using-a-model.md says how.
 
 import dataclasses
 import logging
+import math
 from typing import Any
 
 from bert.errors import InputError
@@ -55,7 +56,9 @@ class Settings:
     pooling: str | None = option(None, "Vectors: how they become one.", POOLINGS)
     layer: int | None = option(None, "Vectors: of which layer; -1 is the last.")
     top_k: int | None = option(None, "Retrieval: nearest answers that are told.")
-    threshold: float | None = option(None, "Retrieval: an answer of a lower score is not known.")
+    threshold: float | None = option(
+        None, "Retrieval: an answer of a lower score is not known; -inf: all are.", infinite=(-math.inf,)
+    )
     rerank_model: str | None = option(None, "Retrieval: folder of the model that orders the nearest anew.")
     rerank_candidates: int | None = option(None, "Retrieval: how many of the nearest it orders.")
     rerank_label: str | None = option(None, "Retrieval: its class that means equal.")

@@ -5,7 +5,7 @@ the target, flushed to the disk and renamed when complete). Local paths use Pyth
 as `gs://` go through TensorFlow's file system layer.
 """
 
-from bert.files.checking import checked
+from bert.files.checking import Measured, checked
 from bert.files.locks import locked
 from bert.files.paths import (
     check_folder,
@@ -41,6 +41,7 @@ from bert.files.writing import (
 
 __all__ = [
     "LINE_LIMIT",
+    "Measured",
     "check_folder",
     "check_output",
     "check_readable",

@@ -1,13 +1,20 @@
 """What a JSON file of ours must look like, said once and declared, not programmed."""
 
+import sys
 from collections.abc import Mapping
 
 from bert.errors import InputError, shown
+
+
+class Measured:
+    """In a schema: a number that was measured, NaN and infinity included."""
+
 
 _NAMES: dict[object, str] = {
     str: "a text",
     int: "a whole number",
     float: "a number",
+    Measured: "a number",
     bool: "true or false",
     list: "a list",
     dict: "an object",
@@ -18,9 +25,10 @@ _NAMES: dict[object, str] = {
 def checked(values: Mapping, schema: Mapping[str, object], where: str) -> Mapping:
     """Returns the values if they are as the schema says.
 
-    A schema is key -> type (str, int, float, bool, list, dict, None), several of them in a tuple, `[type]` for a list
-    of such, or another schema for an object within. A key that ends in `?` may be missing; other keys than the
-    schema's may hold anything. A whole number is a float too; true and false are no numbers.
+    A schema is key -> type (str, int, float, Measured, bool, list, dict, None), several of them in a tuple, `[type]`
+    for a list of such, or another schema for an object within. A key that ends in `?` may be missing; other keys than
+    the schema's may hold anything. A whole number is a float too; true and false are no numbers, nor, but for what was
+    measured, are NaN and infinity.
     Raises InputError, opening with `where`, that names the key, what was found and what is expected.
     """
     _check_object(values, schema, where, "")
@@ -51,8 +59,10 @@ def _is(value: object, expected: object) -> bool:
         return any(_is(value, one) for one in expected)
     if expected is None:
         return value is None
-    if expected is float:
+    if expected is Measured:
         return type(value) in (int, float)
+    if expected is float:  # one of thousands of digits is none either
+        return isinstance(value, int | float) and type(value) is not bool and abs(value) <= sys.float_info.max
     return isinstance(expected, type) and type(value) is expected
 
 

@@ -95,7 +95,7 @@ def temporary_folder(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def new_folder(path: str, flag: str) -> Iterator[str]:
-    """Gives a folder to fill; it becomes `path` on success, and goes on any error.
+    """Gives a folder to fill; it becomes `path` on success, and goes on any error, as do folders made around it.
 
     Raises InputError, naming the flag, where `path` cannot become a folder, is not empty, is made by another process,
     is not on a local disk, or was deleted meanwhile.
@@ -105,8 +105,7 @@ def new_folder(path: str, flag: str) -> Iterator[str]:
     check_folder(path, flag)
     target = os.path.realpath(path)
     parent, name = os.path.split(target)
-    os.makedirs(parent, exist_ok=True)
-    with locked(f"{target}.lock", path):
+    with _made(parent), locked(f"{target}.lock", path):
         if os.path.isdir(target) and os.listdir(target):
             raise InputError(f"`{flag}`: {path} is not empty, expected a new folder")
         clear_abandoned(parent, name)
@@ -124,6 +123,23 @@ def new_folder(path: str, flag: str) -> Iterator[str]:
                     flush(path_inside)
             os.replace(whole, target)
             flush(parent)
+
+
+@contextlib.contextmanager
+def _made(folder: str) -> Iterator[None]:
+    """Makes a local folder and those around it; on any error those that were made go again, where they are empty."""
+    missing, around = [], folder
+    while not os.path.isdir(around):
+        missing.append(around)
+        around = os.path.dirname(around)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        yield
+    except BaseException:
+        for made in missing:
+            with contextlib.suppress(OSError):  # gone already, or somebody else works there
+                os.rmdir(made)
+        raise
 
 
 def clear_abandoned(folder: str, beginning: str = "") -> None:

@@ -78,8 +78,11 @@ def label_kind_of(values: Mapping, labels: Sequence[str]) -> str:
 
 
 def labels_of(values: Mapping) -> tuple[str, ...]:
-    """The labels of a config, by their ids; none where it has none. Raises InputError where an id is missing."""
+    """The labels of a config, by their ids; none where it has none. Raises InputError where an id is missing, and for
+    what names none."""
     names = values.get("id2label") or {}
+    if not isinstance(names, Mapping):
+        raise InputError(f"id2label is {names!r}, expected an object: a name for each id")
     labels = [names.get(str(index)) for index in range(len(names))]
     known = tuple(label for label in labels if isinstance(label, str))
     if len(known) < len(labels):

@@ -6,8 +6,11 @@ and the command line shows it as the flag that it is.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
+
+from bert.errors import InputError
 
 
 class Dataclass(Protocol):
@@ -24,20 +27,31 @@ Options = TypeVar("Options", bound=Dataclass)
 WEIGHTS, BEST, NOTHING = "weights", "best", "nothing"
 
 
-def option(default: Any, help: str, choices: Sequence[str] = (), decides: str = WEIGHTS) -> Any:
+def option(
+    default: Any, help: str, choices: Sequence[str] = (), decides: str = WEIGHTS, infinite: Sequence[float] = ()
+) -> Any:
     """A field with a default (None: not given); `choices` are the only values it may have. `decides` is one of the
-    three above."""
-    metadata = {"help": help, "choices": tuple(choices), "decides": decides}
+    three above. `infinite` are those of -inf and inf that mean something, of which the help tells."""
+    metadata = {"help": help, "choices": tuple(choices), "decides": decides, "infinite": tuple(infinite)}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def required(help: str, unless: str = "", decides: str = WEIGHTS) -> Any:
     """A field that must be given, on a command line only where the option `unless` is not. `decides` as of others."""
-    return dataclasses.field(metadata={"help": help, "choices": (), "unless": unless, "decides": decides})
+    return dataclasses.field(
+        metadata={"help": help, "choices": (), "unless": unless, "decides": decides, "infinite": ()}
+    )
 
 
 def is_required(field: dataclasses.Field) -> bool:
     return field.default is dataclasses.MISSING
+
+
+def check_finite(field: dataclasses.Field, value: object) -> None:
+    """Raises InputError for a number that is none, or endless where that means nothing."""
+    if isinstance(value, float) and not math.isfinite(value) and value not in field.metadata["infinite"]:
+        expected = " or ".join(map(str, ("a finite number", *field.metadata["infinite"])))
+        raise InputError(f"`{field.name}` is {value}, expected {expected}")
 
 
 def part(settings: Dataclass, kind: type[Options]) -> Options:

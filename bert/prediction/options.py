@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bert.errors import InputError, shown
-from bert.options import Options
+from bert.options import Options, check_finite
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
@@ -14,7 +14,7 @@ def settle(kind: type[Options], stored: Mapping[str, Any], given: Mapping[str, A
     """The options of `kind`: what is `given`, else what is `stored` with the model, else the defaults.
 
     A given None counts as not given. Raises InputError for a name that `kind` does not have and for a value of
-    another type than the default, or none of the choices.
+    another type than the default, none of the choices, or a number that is not finite.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = next((name for name in given if name not in fields), None)
@@ -34,4 +34,5 @@ def _checked(field: dataclasses.Field, value: object) -> object:
         raise InputError(f"`{field.name}` is {shown(value)}, expected {_NAMES[kind]}")
     if choices and value not in choices:
         raise InputError(f"`{field.name}` is {shown(value)}, expected one of {', '.join(choices)}")
+    check_finite(field, value)
     return value

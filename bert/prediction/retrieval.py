@@ -59,7 +59,9 @@ class RetrievalPrediction(Prediction):
 class RetrievalReading(AnsweringOptions):
     """How a question is answered; the threshold is that of the index, if one was chosen."""
 
-    threshold: float = option(-math.inf, "Answers with a lower score are not known; -inf: all are.")
+    threshold: float = option(
+        -math.inf, "Answers with a lower score are not known; -inf: all are.", infinite=(-math.inf,)
+    )
 
 
 class RetrievalPredictor(Predictor[InputExample, RetrievalPrediction]):

@@ -7,6 +7,7 @@ It needs no TensorFlow, so it starts in the time that reading the vocabulary tak
 """
 
 import contextlib
+import errno
 import itertools
 import os
 import pickle
@@ -64,7 +65,8 @@ def record_maker(beside: str, cls_id: int, sep_id: int, max_seq_length: int) -> 
 class RecordMaker:
     """The first process's end: takes tokens, then plans, then gives the framed records in any order.
 
-    Every method raises OSError where the records could not be held, and InputError when the process was killed.
+    Every method raises OSError where the records could not be held, MemoryError where the process had too little
+    memory, and InputError when it was killed.
     """
 
     def __init__(self, process: subprocess.Popen, pipe: IO[bytes], file: IO[bytes], beside: str) -> None:
@@ -115,6 +117,8 @@ class RecordMaker:
             )
         if status == 1:
             raise RuntimeError("the process that makes the records failed, it says above why")
+        if status == errno.ENOMEM:
+            raise MemoryError("in the process that makes the records")
         if status > 1:
             raise OSError(status, f"the records cannot be held beside it: {os.strerror(status)}", self._beside)
 
@@ -134,6 +138,8 @@ def main() -> None:
         target.flush()
     except (EOFError, pickle.UnpicklingError):  # the first process is gone
         os._exit(1)
+    except MemoryError:
+        os._exit(errno.ENOMEM)
     except OSError as error:
         os._exit(error.errno or 1)
 

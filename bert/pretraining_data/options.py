@@ -7,7 +7,8 @@ from bert.options import option, required
 
 # [CLS], A, [SEP], B, [SEP] with a piece each in A and B
 _MIN_SEQ_LENGTH = 5
-_MAX_SEQ_LENGTH = 1 << 20
+# What is larger is a slip: no machine has the room or the time, and not all of it has a place in an array.
+_LARGEST = {"max_seq_length": 1 << 20, "max_predictions_per_seq": 1 << 20, "dupe_factor": 10**6, "block_size_mb": 1e6}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,10 @@ class Options(TextOptions):
     )
 
     def __post_init__(self) -> None:
-        if not _MIN_SEQ_LENGTH <= self.max_seq_length <= _MAX_SEQ_LENGTH:
+        for name, largest in _LARGEST.items():
+            if getattr(self, name) > largest:
+                raise InputError(f"`{name}` is {getattr(self, name)}, expected at most {largest:.0f}")
+        if self.max_seq_length < _MIN_SEQ_LENGTH:
             raise InputError(
                 f"`max_seq_length` is {self.max_seq_length}, expected {_MIN_SEQ_LENGTH} or more: "
                 "[CLS], [SEP], [SEP] and a piece of each of two sentences"

@@ -18,6 +18,8 @@ from bert.tasks.rows import Row
 
 ENDINGS = tuple(f".{ending}{packed}" for ending in ("tsv", "csv", "txt", "jsonl", "json") for packed in ("", ".gz"))
 
+_MOST_DIGITS = 1000  # what is longer is a name; Python reads no number of some thousands
+
 
 @register
 class Table(Task):
@@ -90,7 +92,7 @@ class Table(Task):
         if len(labels) < 2:
             only = f"only the label '{labels[0]}'" if labels else "no example"
             raise InputError(f"{self.path(data_dir, 'train')}: holds {only}, expected at least two labels")
-        if all(re.fullmatch(r"[+-]?[0-9]+", label) for label in labels):
+        if all(re.fullmatch(rf"[+-]?[0-9]{{1,{_MOST_DIGITS}}}", label) for label in labels):
             labels.sort(key=int)
         return tuple(labels)
 

@@ -54,7 +54,7 @@ class Selection:
             )
         self.entries = [entry for entry, _ in kept]
         for entry in self.entries:
-            files.checked(entry, {measure.name: float}, f"{earlier}: step {entry['step']}")
+            files.checked(entry, {measure.name: files.Measured}, f"{earlier}: step {entry['step']}")
         self.lines = JsonLines(folder.own_file(EVALUATIONS_FILE), kept)
 
     def has(self, step: int) -> bool:

@@ -205,6 +205,26 @@ def test_weights_of_other_sizes_than_the_config(google, change, problem, tmp_pat
     assert error == f"{google / 'bert_model.ckpt'}: {problem}"
 
 
+def test_a_head_of_no_classes_and_labels_that_name_none(google, tmp_path):
+    weights, config = google / "bert_model.ckpt", google / "bert_config.json"
+    values = values_of(weights)
+    checkpoint.write_variables(str(weights), {**values, "output_bias": np.float32(0)})
+    target = tmp_path / "target"
+    error = convert(model_dir=google, output_dir=target).error
+    assert error == f"{weights}: 'output_bias' is [], expected a number for each class"
+    checkpoint.write_variables(str(weights), {**values, "output_bias": np.zeros(2, np.float32)})
+    config.write_text(json.dumps({**json.loads(config.read_text()), "id2label": ["a", "b"]}))
+    error = convert(model_dir=google, output_dir=target).error
+    assert error == f"{config}: id2label is ['a', 'b'], expected an object: a name for each id"
+    assert not target.exists()
+
+
+def test_a_bad_config_of_a_run_is_told_with_its_file(google, tmp_path):
+    (google / "run.json").write_text(json.dumps({"config": {"vocab_size": "many"}}))
+    error = convert(model_dir=google, output_dir=tmp_path / "target").error
+    assert error == f"{google / 'run.json'}: 'config': vocab_size is 'many', expected a positive whole number"
+
+
 def test_a_pipe_is_not_waited_for(tmp_path):
     source = folders.copy("classifier", tmp_path)
     folders.write_vocabulary(source, 60)

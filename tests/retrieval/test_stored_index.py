@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import pathlib
 import re
 import shutil
@@ -215,6 +216,10 @@ def test_an_index_that_does_not_fit_together_is_refused(run, tmp_path, change, m
         (
             {"fingerprint": {"pooling": "mean", "layer": 3, "max_seq_length": 32}},
             "`layer` is 3, expected -1 to -2 or 1 to 2",
+        ),
+        (
+            {"threshold": {"threshold": math.nan, "rerank_model": "", "rerank_candidates": 20}},
+            "'threshold' is NaN, expected a number",
         ),
     ],
 )
