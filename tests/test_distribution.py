@@ -14,6 +14,7 @@ from bert.errors import InputError
 from tests import commands
 from tests.test_training import (
     NO_DROPOUT,
+    ROWS,
     command_of,
     flags_of,
     last_values,
@@ -58,6 +59,44 @@ def test_two_devices_give_the_losses_of_one(one_device, tmp_path, pieces):
     assert done.returncode == 0, done.stderr
     assert "2 replica(s) on CPU" in done.stderr
     assert_same_run(one_device, tmp_path)
+
+
+MASKED = "masked_lm_positions", "masked_lm_ids", "masked_lm_weights"
+TELL_OF_PACKING = """
+from bert.modeling import BertModel
+packed = BertModel._packed
+
+def told(*arguments):
+    print("rows are packed")
+    return packed(*arguments)
+
+BertModel._packed = told
+"""
+
+
+def shortened(row: dict, length: int) -> dict:
+    """The record with padding behind its first WordPieces, and nothing to guess there."""
+    cut = {name: row[name][:length] + [0] * (len(row[name]) - length) for name in ("input_ids", "input_mask")}
+    places = row["masked_lm_positions"]
+    guessed = {
+        name: [value * (place < length) for place, value in zip(places, row[name], strict=True)] for name in MASKED
+    }
+    return {**row, **cut, **guessed}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_packed_rows_on_two_devices_give_the_losses_of_one(tmp_path, pieces):
+    rows = [shortened(row, 12 + number % 20) for number, row in enumerate(commands.golden_rows(ROWS))]
+    one, two = (flags_of(tmp_path / name, **CHANGES) for name in ("one", "two"))
+    for flags in (one, two):
+        commands.write_records(flags["input_file"], rows)
+    assert commands.run("run_pretraining", **one).status == 0
+    two |= {"distribution": "mirrored", "gradient_accumulation_steps": pieces}
+    done = run_as_process(two, before=TWO_CPUS + TELL_OF_PACKING)
+    assert done.returncode == 0, done.stderr
+    assert "rows are packed" in done.stdout
+    assert_same_run(tmp_path / "one", tmp_path / "two")
 
 
 @pytest.mark.slow
