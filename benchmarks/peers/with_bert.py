@@ -25,6 +25,7 @@ class Program:
             model = heads.PretrainingModel(config) if is_pretraining else heads.SequenceClassifier(config, 2)
         model.recompute = options.get("recompute", False)
         set_halves(model)
+        self.halved = getattr(model, "halved", False)  # an older checkout halves nothing
         optimizer = AdamWeightDecay(1e-5)
         optimizer.build(model.trainable_variables)
         if hasattr(optimizer, "note_touched_rows"):  # an older checkout has it not
@@ -51,17 +52,23 @@ class Program:
         return {"examples": rows.size, "loss": float(losses[-1]), "rows": rows.ravel().tolist()}
 
     def warm_up(self):
-        """A step of each size among the first epoch's batches, since XLA compiles gelu for each; then the
-        measured batches begin anew."""
+        """Steps of all sizes among the first epoch's batches, since XLA compiles gelu for each; then the measured
+        batches begin anew."""
+        import numpy as np
         import tensorflow as tf
 
-        def size(batch):
-            if self.packed:
-                return int(tf.reduce_sum(batch["input_mask"])) // 32  # layouts.LIST_MULTIPLE
-            return batch["input_ids"].shape[1]
+        def sizes(batch):
+            if not self.packed:
+                return {batch["input_ids"].shape[1]}
+            lengths = np.sort(batch["input_mask"].numpy().sum(axis=1))
+            parts = (lengths[::2], lengths[1::2]) if self.halved else (lengths,)
+            return {int(part.sum()) // 32 for part in parts}  # layouts.LIST_MULTIPLE
 
-        by_size = {size(batch): batch for batch in self.batches.take(self.epoch)}
-        chosen = list(by_size.values())
+        chosen, met = [], set()
+        for batch in self.batches.take(self.epoch):
+            if sizes(batch) - met:
+                chosen.append(batch)
+                met |= sizes(batch)
         signature = self.batches.element_spec
         self.train(iter(tf.data.Dataset.from_generator(lambda: chosen, output_signature=signature)), len(chosen))
         self.iterator = iter(self.batches)
