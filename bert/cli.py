@@ -34,7 +34,8 @@ from absl import flags as absl_flags
 
 from bert import quiet
 from bert.errors import InputError, Stopped
-from bert.options import Dataclass, Options, check_finite, is_required
+from bert.flags import check_finite
+from bert.options import Dataclass, Options, is_required
 
 LONGEST_MESSAGE = 2000  # characters of an error
 
@@ -95,8 +96,8 @@ def _arguments(values: absl_flags.FlagValues, given: Sequence[str]) -> list[str]
     try:
         arguments = values.read_flags_from_files(list(given), force_gnu=False)
     except ValueError as error:  # bytes that are no text, or a byte 0 in the name of another flagfile
-        named = " ".join(argument for argument in given if re.match("--?flagfile", argument))
-        raise InputError(f"{named}: expected text, a flag a line: {error}") from None
+        named = re.findall(r"--?flagfile(?:=| )(\S+)", " ".join(given))
+        raise InputError(f"--flagfile={' or '.join(named)}: expected text, a flag a line: {error}") from None
     for argument in arguments:
         check_text(argument)
     return arguments

@@ -81,15 +81,15 @@ def _tf_config(schema: Mapping = _CONFIG) -> Mapping[str, Any]:
 def _check_task() -> None:
     """Raises InputError where TF_CONFIG does not say which of the workers this process is, or names jobs that are not
     TensorFlow's."""
-    config = _tf_config({**_CONFIG, "task": {"type": str, "index": int}})
+    config = _tf_config({**_CONFIG, "task": {"type": str, "index": (int, str)}})
     cluster, task = config["cluster"], config["task"]
     if unknown := sorted(cluster.keys() - set(_JOBS)):
         raise InputError(f"TF_CONFIG: 'cluster' has '{unknown[0]}', expected some of {', '.join(_JOBS)}")
-    for job in ("chief", "evaluator"):
-        if job in cluster and len(cluster[job]) != 1:
+    for job, allowed in (("chief", (1,)), ("evaluator", (0, 1))):
+        if job in cluster and len(cluster[job]) not in allowed:
             raise InputError(f"TF_CONFIG: 'cluster.{job}' names {len(cluster[job])}, expected one")
-    known = [(job, index) for job in ("chief", "worker") for index in range(len(cluster.get(job, [])))]
-    if (task["type"], task["index"]) not in known:
+    known = [(job, str(index)) for job in ("chief", "worker") for index in range(len(cluster.get(job, [])))]
+    if (task["type"], str(task["index"])) not in known:
         expected = ", ".join(f"{job} {index}" for job, index in known)
         raise InputError(f"TF_CONFIG: 'task' is {task['type']} {task['index']}, expected one of {expected}")
 

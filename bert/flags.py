@@ -1,6 +1,7 @@
 """Groups of flags that several commands share: the original's, and our own beside them."""
 
 import dataclasses
+import math
 import re
 from typing import Any
 
@@ -107,7 +108,7 @@ class EvaluationFlags(TrainingFlags):
             raise InputError(f"--early_stopping_patience={self.early_stopping_patience} needs --eval_every_steps")
 
     @property
-    def rows_at_once(self) -> int:
+    def rows_together(self) -> int:
         """How many rows go through the model together: of a training those of a micro-batch, else the fewest."""
         return self.train_batch_size // self.gradient_accumulation_steps if self.do_train else self.eval_batch_size
 
@@ -175,9 +176,9 @@ class FineTuningFlags(EvaluationFlags, TextFlags):
             )
 
     @property
-    def rows_at_once(self) -> int:
+    def rows_together(self) -> int:
         sizes = {"dev": self.eval_batch_size, "test": self.predict_batch_size}
-        return super().rows_at_once if self.do_train else min(sizes[split] for split in self.splits)
+        return super().rows_together if self.do_train else min(sizes[split] for split in self.splits)
 
     @property
     def reads_vocabulary(self) -> bool:
@@ -229,3 +230,10 @@ def check_positive(options: object, *names: str) -> None:
     for name in names:
         if getattr(options, name) < 1:
             raise InputError(f"`{name}` is {getattr(options, name)}, expected at least 1")
+
+
+def check_finite(field: dataclasses.Field, value: object) -> None:
+    """Raises InputError for a number that is none, or endless where that means nothing."""
+    if isinstance(value, float) and not math.isfinite(value) and value not in field.metadata["infinite"]:
+        expected = " or ".join(map(str, ("a finite number", *field.metadata["infinite"])))
+        raise InputError(f"`{field.name}` is {value}, expected {expected}")

@@ -74,6 +74,8 @@ def run(flags):
         ({"output_file": "{tmp}/latin", "input_file": "{tmp}/latin"}, "{tmp}/latin is among the input files"),
         ({"output_file": "{tmp}/out/../latin", "input_file": "{tmp}/latin"}, "latin is among the input files"),
         ({"output_file": "{tmp}/no_cls", "vocab_file": "{tmp}/no_cls"}, "{tmp}/no_cls is among the input files"),
+        ({"output_file": "{tmp}/text", "input_file": "{tmp}/text.json"}, "{tmp}/text.json is among the input files"),
+        ({"output_file": "{tmp}/a,{tmp}/a.json"}, "--output_file names {tmp}/a.json twice"),
         ({"output_file": "{tmp}/out/a,{tmp}/out/../out/a"}, "--output_file names {tmp}/out/../out/a twice"),
         ({"output_file": ",".join(f"{{tmp}}/out/{n}" for n in range(99))}, "--output_file names 99 files for"),
         ({"dupe_factor": 0}, "--dupe_factor is 0, expected at least 1"),
@@ -105,6 +107,7 @@ def run(flags):
 def test_bad_input_is_told_and_leaves_nothing(flags, changes, message, golden, tmp_path, out):
     (tmp_path / "empty").write_text("\n \n\n")
     (tmp_path / "latin").write_bytes(b"fine\ncaf\xe9\n")
+    (tmp_path / "text.json").write_text("fine\n")
     (tmp_path / "no_cls").write_text((golden / "vocab_small.txt").read_text().replace("[CLS]", "[cls]"))
     (tmp_path / "broken.gz").write_bytes(b"no gzip\n")
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"one line\n" + os.urandom(5000).hex().encode())[:4000])

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert import halves, heads
+from bert.commands import run_classifier
 from bert.config import BertConfig
 from bert.prediction.forward import TensorFlowForward
+from bert.training import run
 from bert.training.steps import REAL, RECORD, Steps
 from tests import commands
 from tests.test_layouts import CONFIG, LENGTHS, MODELS, S, batch_of, without_dropout
@@ -108,6 +110,23 @@ def test_small_models_are_not_worth_it(hidden_size, encoder, is_worth_it):
     has_cores = len(os.sched_getaffinity(0)) > 1
     assert halves.suit(config) is is_worth_it
     assert halves.pay(config, tf.distribute.get_strategy()) is (is_worth_it and has_cores)
+
+
+@pytest.mark.parametrize(
+    ("flags", "rows"),
+    [
+        ({"do_train": True, "do_eval": True, "eval_batch_size": 1}, 16),
+        ({"do_eval": True, "eval_batch_size": 3}, 3),
+        ({"do_eval": True, "eval_batch_size": 3, "do_predict": True, "predict_batch_size": 1}, 1),
+    ],
+)
+def test_the_rows_that_decide_about_cores_are_those_that_go_through_the_model(monkeypatch, flags, rows):
+    found = []
+    monkeypatch.setattr(halves, "use_own_cores", lambda strategy, rows: found.append(rows))
+    told = {"task_name": "cola", "data_dir": "a", "output_dir": "b", "vocab_file": "c", "bert_config_file": "d"}
+    asked = run_classifier.Settings(**told, train_batch_size=32, gradient_accumulation_steps=2, **flags)
+    run.open_devices_to_train(asked, BertConfig(vocab_size=10, hidden_size=128, num_attention_heads=1))
+    assert found == [rows]
 
 
 def test_batches_at_once_give_the_answers_of_batches_in_turns():

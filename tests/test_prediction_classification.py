@@ -175,7 +175,7 @@ def test_a_model_whose_weights_are_no_numbers_is_refused(classes, tmp_path):
     values = checkpoint.read_values(prefix, list(checkpoint.read_shapes(prefix)))
     values["bert/pooler/dense/bias"] = values["bert/pooler/dense/bias"] * np.nan
     checkpoint.write_variables(prefix, values)
-    told = "the model gives logits that are no numbers: its training went astray"
+    told = f"the model in {folder / 'output'} gives logits that are not finite: its training went astray"
     with pytest.raises(InputError, match=told):
         bert.load(str(folder / "output"))
     flags = {"vocab_file": commands.VOCABULARY, "bert_config_file": folder / "bert_config.json", "max_seq_length": 32}

@@ -157,6 +157,7 @@ def test_a_loss_scale_too_large_is_halved_and_no_weight_harmed(tmp_path, monkeyp
     monkeypatch.setattr("bert.optimization.FIRST_LOSS_SCALE", 2.0**30)
     values = trained(tmp_path / "run", **NO_DROPOUT, mixed_precision="float16")
     assert values["loss_scale"] < 2.0**30
+    assert values["loss_scale/skipped_steps"] > 0
     assert all(np.isfinite(value).all() for value in values.values())
     found = losses(tmp_path / "run")
     assert np.mean(found[-3:]) < np.mean(found[:3])

@@ -16,6 +16,7 @@ from bert.retrieval import index, knowledge, sources
 from bert.retrieval.index import Index
 from bert.retrieval.knowledge import KnowledgeBase
 from bert.tasks import table
+from bert.training.outputs import check_finite
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +29,13 @@ def check_files(settings: RetrievalSettings) -> None:
     if settings.add_file:
         knowledge.read(settings.add_file, settings)
     _removed(settings)
-    if settings.hard_negatives and settings.hard_negatives_from != "bm25":
+    if settings.do_train and settings.hard_negatives and settings.hard_negatives_from != "bm25":
         stored_model.read(settings.hard_negatives_from, flag="hard_negatives_from")  # whether there is a model
 
 
 def make(settings: RetrievalSettings) -> None:
     """Encodes the knowledge base with the model in `output_dir` and writes the index there."""
+    index.discard_damaged(settings.output_dir)
     base, told = sources.base(settings), _answering(settings)
     vectors = _encoder(settings)(base.questions)
     _write(settings.output_dir, Index(base, vectors, _fingerprint(settings), settings.index, answering=told))
@@ -117,8 +119,7 @@ def _vectors(predictor: prediction.Predictor) -> Encode:
         for begin in range(0, len(texts), _AT_ONCE):
             part = texts[begin : begin + _AT_ONCE]
             parts.append(unit(predictor.encode(part)))
-            if not np.isfinite(parts[-1]).all():
-                raise InputError(f"the model in {folder} gives vectors that are not finite: its training went astray")
+            check_finite(folder, "vectors", parts[-1])
             progress.advance(len(part))
         progress.close()
         return np.concatenate(parts)

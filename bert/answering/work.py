@@ -11,7 +11,7 @@ from bert.finetuning import trials
 from bert.finetuning.fine_tune import fine_tune
 from bert.finetuning.retrieval import Retrieval, place_model
 from bert.prediction import reranking
-from bert.retrieval import index, judging
+from bert.retrieval import judging
 
 _WITH_THE_INDEX = ("do_eval", "do_predict", "add_file", "remove_file", "remove_ids")  # what is done with it
 
@@ -41,8 +41,6 @@ def run(settings: RetrievalSettings) -> None:
 
 def run_once(settings: RetrievalSettings) -> trials.Values:
     """One run with an encoder. Returns what the evaluation gave, if there was one."""
-    if settings.do_index:
-        index.discard_damaged(settings.output_dir)
     if settings.do_train:
         on_the_way = settings.do_eval and settings.eval_every_steps > 0
         every = settings.eval_every_steps if on_the_way else 0

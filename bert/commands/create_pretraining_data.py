@@ -11,7 +11,7 @@ memory. docs/pretraining-data.md tells more.
 import dataclasses
 import logging
 
-from bert import files, formats
+from bert import files, formats, sidecar
 from bert.errors import InputError
 from bert.formats import tokenizers
 from bert.options import option, part, required
@@ -70,9 +70,10 @@ class Settings(Options):
         if self.is_streaming and len(paths) > 1:
             raise InputError(f"--output_file names {len(paths)} files, expected one: --shard_size_mb makes the shards")
         read = [*input_paths, formats.vocab_file(self.vocab_file)]
-        for number, path in enumerate(paths):
+        written = [*paths, *map(sidecar.path_of, paths)]
+        for number, path in enumerate(written):
             files.check_output(path, "output_file", read)
-            if any(files.same_file(path, before) for before in paths[:number]):
+            if any(files.same_file(path, before) for before in written[:number]):
                 raise InputError(f"--output_file names {path} twice")
         return paths
 

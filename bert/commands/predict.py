@@ -80,7 +80,9 @@ def main(settings: Settings) -> None:
     from bert.prediction import lines
 
     if settings.input_file:
-        lines.check_files(settings.input_file, settings.output_file)
+        lines.check_files(
+            settings.input_file, settings.output_file, [settings.vocab_file] if settings.vocab_file else []
+        )
     predictor = prediction.load(settings.model_dir, **settings.options)
     logger.info("Model: %s, for %s.", predictor.stored.weights, predictor.kind)
     answering = lines.Lines(predictor, settings.input_format, settings.output_format)

@@ -6,11 +6,8 @@ and the command line shows it as the flag that it is.
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
-
-from bert.errors import InputError
 
 
 class Dataclass(Protocol):
@@ -45,13 +42,6 @@ def required(help: str, unless: str = "", decides: str = WEIGHTS) -> Any:
 
 def is_required(field: dataclasses.Field) -> bool:
     return field.default is dataclasses.MISSING
-
-
-def check_finite(field: dataclasses.Field, value: object) -> None:
-    """Raises InputError for a number that is none, or endless where that means nothing."""
-    if isinstance(value, float) and not math.isfinite(value) and value not in field.metadata["infinite"]:
-        expected = " or ".join(map(str, ("a finite number", *field.metadata["infinite"])))
-        raise InputError(f"`{field.name}` is {value}, expected {expected}")
 
 
 def part(settings: Dataclass, kind: type[Options]) -> Options:

@@ -1,6 +1,7 @@
 """Question answering: the files, how documents are cut into windows, and how answers are chosen and judged."""
 
 import dataclasses
+import math
 
 from bert.options import BEST, NOTHING, option
 
@@ -13,7 +14,10 @@ class AnswerOptions:
     max_answer_length: int = option(30, "Most WordPieces of an answer.", decides=BEST)
     version_2_with_negative: bool = option(False, "Some questions have no answer, as in SQuAD 2.0.")
     null_score_diff_threshold: float = option(
-        0.0, 'Answer "" where that scores more than this above the best answer.', decides=BEST
+        0.0,
+        'Answer "" where that scores more than this above the best answer; inf: never, -inf: always.',
+        decides=BEST,
+        infinite=(-math.inf, math.inf),
     )
 
 

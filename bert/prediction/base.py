@@ -78,7 +78,7 @@ class Predictor(abc.ABC, Generic[Example, Result]):
             self._forward = OnnxForward(stored.weights)
         else:
             self._forward = TensorFlowForward(self.network(stored.build()))
-        self._forward.warm_up(self.max_seq_length)
+        self._forward.warm_up(self.max_seq_length, stored.folder)
 
     @overload
     def predict(self, rows: Row) -> Result: ...  # type: ignore[overload-overlap]  # a text is one row

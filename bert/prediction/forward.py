@@ -16,7 +16,7 @@ from tensorflow.python.eager import context
 from bert.activations import plain_operations
 from bert.errors import InputError, check_installed
 from bert.heads import Tensors
-from bert.training.outputs import Outputs, check_numbers
+from bert.training.outputs import Outputs, check_finite
 
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 # A batch of these many positions keeps both cores of a small machine busy and its tensors near the processor.
@@ -40,17 +40,17 @@ class Forward(abc.ABC):
         """What the network gives for one batch of `INPUTS`, int32 [3, B, S]: [B, ...] each, in the order of
         `outputs`."""
 
-    def warm_up(self, max_seq_length: int) -> None:
-        """Runs short rows, so that the first question does not wait for what is prepared at the first call."""
+    def warm_up(self, max_seq_length: int, folder: str) -> None:
+        """Runs short rows, so that the first question does not wait for what is prepared at the first call. Raises
+        InputError where the model, which is that of a `folder`, gives no numbers."""
         length = min(16, max_seq_length)
         for rows in (1, 8):
-            self({name: np.ones([rows, length], np.int32) * (name == "input_mask") for name in INPUTS})
+            found = self({name: np.ones([rows, length], np.int32) * (name == "input_mask") for name in INPUTS})
+            for name, values in found.items():
+                check_finite(folder, name, np.stack(values))
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> Outputs:
-        """Outputs for rows [R, S] each. What is per position in an output may be cut behind the row's last token.
-
-        Raises InputError where the model gives no numbers.
-        """
+        """Outputs for rows [R, S] each. What is per position in an output may be cut behind the row's last token."""
         rows = np.stack([features[name] for name in INPUTS])  # [3, R, S]
         lengths = rows[INPUTS.index("input_mask")].sum(axis=1)  # [R]
         order = np.argsort(-lengths, kind="stable")
@@ -62,7 +62,6 @@ class Forward(abc.ABC):
 
         for chosen, batch_outputs in zip(batches, self._each(run, batches), strict=True):
             for name, values in zip(self.outputs, batch_outputs, strict=True):
-                check_numbers(name, values)
                 for row, value in zip(chosen.tolist(), values, strict=True):
                     outputs[name][row] = value
         return outputs

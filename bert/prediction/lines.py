@@ -90,11 +90,12 @@ class Lines:
         return "\t".join(cell.translate(TO_SPACES) for cell in self.predictor.cells(result))
 
 
-def check_files(input_path: str, output_path: str | None) -> None:
-    """Raises InputError where the one cannot be read or the other not be written."""
+def check_files(input_path: str, output_path: str | None, others: Sequence[str]) -> None:
+    """Raises InputError where the one cannot be read or the other, which is none of the `others` that are read, not be
+    written."""
     files.check_readable(input_path, "`input_file`")
     if output_path:
-        files.check_output(output_path, "output_file", [input_path])
+        files.check_output(output_path, "output_file", [input_path, *others])
 
 
 def _write(file: IO[bytes], lines: Iterable[str]) -> None:

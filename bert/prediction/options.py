@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bert.errors import InputError, shown
-from bert.options import Options, check_finite
+from bert.flags import check_finite
+from bert.options import Options
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 

@@ -24,7 +24,7 @@ from bert.optimization import AdamWeightDecay
 from bert.training.interruptions import stop_requests
 from bert.training.log import TrainingLog
 from bert.training.means import Means
-from bert.training.outputs import OutputCollector, Outputs, check_numbers, losses_of_batches
+from bert.training.outputs import OutputCollector, Outputs, check_finite, losses_of_batches
 from bert.training.run_folder import RunFolder
 from bert.training.selection import Selection
 from bert.training.steps import ROW_LOSS, Steps
@@ -209,7 +209,7 @@ class Trainer:
         Where rows have losses of their own, the batches of `loss` are then those of so many records, one after the
         other as they lie in the files, however they travelled.
         """
-        means, losses, told, collector = Means(), [], 0.0, OutputCollector()
+        means, losses, told, collector = Means(), [], 0.0, OutputCollector(self.folder.path)
         progress = reporting.Progress("Evaluating", total, unit="batches")
         evaluate = functools.partial(self.steps.evaluate, keep_outputs=kept is not None)
         for pairs, loss, outputs in self._results(evaluate, batches):
@@ -221,7 +221,7 @@ class Trainer:
                 collector.add(outputs)
             progress.advance(1, {"loss": told / len(losses)} if losses else {})
         progress.close()
-        check_numbers("losses", np.array(losses))
+        check_finite(self.folder.path, "losses", np.array(losses))
         ordered = collector.in_order()
         if kept and ROW_LOSS in ordered:
             losses = losses_of_batches(ordered.pop(ROW_LOSS), kept)
@@ -230,7 +230,7 @@ class Trainer:
 
     def predict(self, batches: tf.data.Dataset, total: int | None = None) -> Outputs:
         """The model's outputs for every record, in the order of the files whatever the order of the batches."""
-        collector = OutputCollector()
+        collector = OutputCollector(self.folder.path)
         progress = reporting.Progress("Predicting", total, unit="batches")
         for outputs in self._results(self.steps.predict, batches):
             collector.add(outputs)

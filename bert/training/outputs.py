@@ -11,10 +11,12 @@ from bert.training.steps import REAL, RECORD
 Outputs = dict[str, list[np.ndarray]]  # name -> what the model gave for each record, a row a record
 
 
-def check_numbers(name: str, values: np.ndarray) -> None:
-    """Raises InputError for outputs that are NaN, as those of weights are that an update has thrown out of range."""
-    if np.isnan(values).any():
-        raise InputError(f"the model gives {name} that are no numbers: its training went astray")
+def check_finite(folder: str, name: str, values: np.ndarray) -> None:
+    """Raises InputError, naming the model's folder, for outputs that are NaN or infinite, as those of weights are that
+    an update has thrown out of range."""
+    if not np.isfinite(values).all():
+        several = f"{name.removesuffix('s')}s"
+        raise InputError(f"the model in {folder} gives {several} that are not finite: its training went astray")
 
 
 def losses_of_batches(row_losses: list[np.ndarray], batch_size: int) -> list[np.float32]:
@@ -27,7 +29,8 @@ def losses_of_batches(row_losses: list[np.ndarray], batch_size: int) -> list[np.
 class OutputCollector:
     """Takes up the outputs of batches and gives back those of the records."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._records: list[np.ndarray] = []
         self._rows: Outputs = {}
 
@@ -38,7 +41,7 @@ class OutputCollector:
         for name, value in outputs.items():
             if name not in (REAL, RECORD):
                 values = value.numpy()[real]
-                check_numbers(name, values)
+                check_finite(self._folder, name, values)
                 self._rows.setdefault(name, []).extend(values)
 
     def in_order(self) -> Outputs:

@@ -77,7 +77,7 @@ def open_devices_to_train(settings: EvaluationFlags, config: BertConfig) -> tf.d
     """The same for a run of the loop, with the cores of a processor dealt out as halved batches want it."""
     strategy = open_devices(settings, settings.distribution)
     if halves.suit(config):
-        halves.use_own_cores(strategy, settings.rows_at_once)
+        halves.use_own_cores(strategy, settings.rows_together)
     return strategy
 
 
