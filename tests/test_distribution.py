@@ -184,10 +184,20 @@ TWO_WORKERS = {"worker": ["a:1", "b:1"]}
         ({"cluster": {"worker": "host:1"}}, "'cluster.worker' is \"host:1\", expected a list, each a text"),
         ({"cluster": {"worker": ["a:1", 2]}}, "'cluster.worker[1]' is 2, expected a text"),
         ({"cluster": TWO_WORKERS}, "has no 'task', expected an object"),
-        ({"cluster": TWO_WORKERS, "task": {"type": "worker"}}, "has no 'task.index', expected a whole number"),
+        (
+            {"cluster": TWO_WORKERS, "task": {"type": "worker"}},
+            "has no 'task.index', expected a whole number or a text",
+        ),
         ({"cluster": TWO_WORKERS, "task": {"type": 1, "index": 0}}, "'task.type' is 1, expected a text"),
         (
             {"cluster": TWO_WORKERS, "task": {"type": "worker", "index": 2}},
+            "'task' is worker 2, expected one of worker 0, worker 1",
+        ),
+        (
+            {
+                "cluster": {"evaluator": [], **TWO_WORKERS},
+                "task": {"type": "worker", "index": "2"},
+            },  # TensorFlow takes it
             "'task' is worker 2, expected one of worker 0, worker 1",
         ),
         (

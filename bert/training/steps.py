@@ -141,9 +141,8 @@ class Steps:
 
     def _accumulated_gradients(self, batch: Tensors, weights: Tensors, seed: tf.Tensor) -> tuple[list, dict[str, Mean]]:
         """The same for a batch that is run through the model in `accumulation` micro-batches, one after the other."""
-        size = batch["input_mask"].shape[
-            0
-        ]  # of REAL several replicas forget it: their end of data is a batch of 0 rows
+        # That of REAL is not known to several replicas, whose data may end in a batch of 0 rows.
+        size = batch["input_mask"].shape[0]
         rows = size // self.accumulation if size else -1  # a number where it is known: rows are packed only then
         micro_batches = {
             name: tf.reshape(value, tf.concat([[self.accumulation, rows], tf.shape(value)[1:]], axis=0))
