@@ -309,7 +309,7 @@ def test_what_chooses_the_best_may_change_where_nothing_is_chosen(tmp_path, ever
     content = {"trained_with": dataclasses.asdict(trained_with), "settings": {"do_train": False}}
     (trial / "run.json").write_text(json.dumps(content))
     checkpoint.CheckpointFolder(str(trial)).save(1, {"a": np.zeros(1, np.float32)})
-    now = dataclasses.replace(trained_with, constrained_decoding=True, eval_batch_size=2)
+    now = dataclasses.replace(trained_with, constrained_decoding=True, predict_batch_size=2)
     if is_refused:
         with pytest.raises(InputError, match="trial with `constrained_decoding`=False, this command has True"):
             check_folder(now)
