@@ -1,8 +1,8 @@
 """`InstanceSampler` compiled by numba (the extra `fast`): the same plans from the same stream.
 
 bert/pretraining_data/instances.py and bert/masking.py say what is drawn and why; the tests compare plans and states.
-All compiled code is in this file: what numba keeps for later processes is renewed when the file itself changes. It keeps
-the constants of other files too (bert/masking.py, plans.py, instances.py): who changes one has to touch this file.
+All compiled code is in this file: what numba keeps for later processes is renewed when the file itself changes. The
+constants of other files are kept too (bert/masking.py, plans.py, instances.py): who changes one has to touch this file.
 
 A stream is the state of a Mersenne Twister as `random.Random.getstate` gives it, 624 words and how many of them are
 used up, and behind it the 624 numbers that are drawn from the words: uint32 [1249].
