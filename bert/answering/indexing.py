@@ -16,7 +16,7 @@ from bert.retrieval import index, knowledge, sources
 from bert.retrieval.index import Index
 from bert.retrieval.knowledge import KnowledgeBase
 from bert.tasks import table
-from bert.training.outputs import check_finite
+from bert.training.outputs import check_outputs
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def _vectors(predictor: prediction.Predictor) -> Encode:
         for begin in range(0, len(texts), _AT_ONCE):
             part = texts[begin : begin + _AT_ONCE]
             parts.append(unit(predictor.encode(part)))
-            check_finite(folder, "vectors", parts[-1])
+            check_outputs(folder, "vectors", parts[-1])
             progress.advance(len(part))
         progress.close()
         return np.concatenate(parts)

@@ -16,7 +16,7 @@ from tensorflow.python.eager import context
 from bert.activations import plain_operations
 from bert.errors import InputError, check_installed
 from bert.heads import Tensors
-from bert.training.outputs import Outputs, check_finite
+from bert.training.outputs import Outputs, check_outputs
 
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 # A batch of these many positions keeps both cores of a small machine busy and its tensors near the processor.
@@ -47,7 +47,7 @@ class Forward(abc.ABC):
         for rows in (1, 8):
             found = self({name: np.ones([rows, length], np.int32) * (name == "input_mask") for name in INPUTS})
             for name, values in found.items():
-                check_finite(folder, name, np.stack(values))
+                check_outputs(folder, name, np.stack(values))
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> Outputs:
         """Outputs for rows [R, S] each. What is per position in an output may be cut behind the row's last token."""

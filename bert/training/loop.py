@@ -24,7 +24,7 @@ from bert.optimization import AdamWeightDecay
 from bert.training.interruptions import stop_requests
 from bert.training.log import TrainingLog
 from bert.training.means import Means
-from bert.training.outputs import OutputCollector, Outputs, check_finite, losses_of_batches
+from bert.training.outputs import OutputCollector, Outputs, check_outputs, losses_of_batches
 from bert.training.run_folder import RunFolder
 from bert.training.selection import Selection
 from bert.training.steps import ROW_LOSS, Steps
@@ -221,7 +221,7 @@ class Trainer:
                 collector.add(outputs)
             progress.advance(1, {"loss": told / len(losses)} if losses else {})
         progress.close()
-        check_finite(self.folder.path, "losses", np.array(losses))
+        check_outputs(self.folder.path, "losses", np.array(losses))
         ordered = collector.in_order()
         if kept and ROW_LOSS in ordered:
             losses = losses_of_batches(ordered.pop(ROW_LOSS), kept)

@@ -11,7 +11,7 @@ from bert.training.steps import REAL, RECORD
 Outputs = dict[str, list[np.ndarray]]  # name -> what the model gave for each record, a row a record
 
 
-def check_finite(folder: str, name: str, values: np.ndarray) -> None:
+def check_outputs(folder: str, name: str, values: np.ndarray) -> None:
     """Raises InputError, naming the model's folder, for outputs that are NaN or infinite, as those of weights are that
     an update has thrown out of range."""
     if not np.isfinite(values).all():
@@ -41,7 +41,7 @@ class OutputCollector:
         for name, value in outputs.items():
             if name not in (REAL, RECORD):
                 values = value.numpy()[real]
-                check_finite(self._folder, name, values)
+                check_outputs(self._folder, name, values)
                 self._rows.setdefault(name, []).extend(values)
 
     def in_order(self) -> Outputs:
