@@ -216,7 +216,7 @@ def test_quality_of_ours(tmp_path, capsys):
     again = capsys.readouterr()
     assert "mrpc-0.001-1-uncorrected: running" in first.err
     assert "running" not in again.err
-    assert again.out == first.out
+    assert again.out.splitlines()[:-1] == first.out.splitlines()[:-1]  # the machine's speed is measured anew
 
 
 def test_quality_runs_what_has_no_result(tmp_path, capsys):

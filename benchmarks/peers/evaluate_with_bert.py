@@ -1,6 +1,8 @@
 """Evaluations and predictions of this project, as its commands run them: records, input pipeline, `Trainer`, outputs in
 the order of the file. `forward` is the model alone on the same batches, which lie in memory. A step is a whole set."""
 
+import os
+
 import worker
 from with_bert import use_own_cores
 
@@ -14,12 +16,14 @@ class Program:
         from bert.config import BertConfig
         from bert.input_pipeline import RecordSet, evaluation_batches
         from bert.training.loop import Trainer
+        from bert.training.run_folder import RunFolder
 
         set_halves = use_own_cores(specification["batch_size"])
         keras.utils.set_random_seed(specification["seed"])
         model = heads.SequenceClassifier(BertConfig.from_dict(specification["config"]), 2)
         set_halves(model)
-        self.trainer = Trainer(model, tf.distribute.get_strategy(), folder=None)
+        folder = RunFolder(os.path.dirname(specification["records"]))  # to name in messages: nothing is written
+        self.trainer = Trainer(model, tf.distribute.get_strategy(), folder)
         self.record_set = RecordSet(records.CLASSIFIER, (specification["records"],), specification["sizes"])
         self.batch_size = specification["batch_size"]
         self.batches = evaluation_batches(self.record_set, self.batch_size, length_grouping=True)
