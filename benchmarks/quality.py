@@ -10,6 +10,9 @@ or lacks its packages:
 
     python -m venv torch && torch/bin/pip install torch==2.13.0 transformers==5.23.0
 
+`--programs` takes more than the usual three: `ours-...` and `transformers-...` are one of them with one thing changed,
+as benchmarks/quality_programs.py says; transformers' schedule and epsilon are then ours.
+
 Each run is a process: ours is run_classifier.py as a user types it, theirs peers/fine_tune_with_transformers.py. Wall
 and processor seconds are of that process from start to end, imports included. A finished run is a line in
 --work_dir/results.jsonl and is not run again, so what was stopped goes on; the tables show all results that are there.
@@ -30,7 +33,8 @@ from collections.abc import Iterator
 
 from benchmarks import alternating, finished, quality_table
 from benchmarks.processes import timed
-from benchmarks.quality_table import PROGRAMS, TASKS, TITLES, Results, Run
+from benchmarks.quality_programs import PROGRAMS, USUAL, Program
+from benchmarks.quality_table import TASKS, TITLES, Results, Run
 from benchmarks.tables import machine, print_table, tell
 from bert import cli, files, flags
 from bert.config import BertConfig
@@ -55,7 +59,9 @@ class Settings:
     tnews_dir: str | None = option(None, "TNEWS's folder (CLUE); without it it is not run.")
     torch_python: str | None = option(None, "Python of an environment with torch and transformers.")
     tasks: str = option(",".join(TASKS), "What to run: all or some of these, in this order.")
-    programs: str = option(",".join(PROGRAMS), "Which programs to run; empty: none, only print the table.")
+    programs: str = option(
+        ",".join(USUAL), f"Which to run, of {', '.join(PROGRAMS)}; empty: none, only print the table."
+    )
     num_train_epochs: float = option(3.0, "How often training sees every example.")
     learning_rates: str = option("2e-5,5e-5,1e-4", "Peak learning rates to try, comma-separated.")
     seeds: str = option("1,2,3", "Seeds to run each with, comma-separated.")
@@ -102,7 +108,7 @@ class Bench:
         for seed, task, rate in itertools.product(self.seeds, tasks, self.rates):
             model = self.fingerprints.get(TASKS[task].model, "")
             for program in programs:
-                if program in TASKS[task].programs:
+                if TASKS[task].has_peer or not PROGRAMS[program].is_peer:
                     yield Run(task, rate, seed, program, settings.num_train_epochs, settings.train_batch_size, model)
 
     def results(self) -> Results:
@@ -117,7 +123,7 @@ class Bench:
         return [run for run in self.runs(tasks, programs) if run not in self.found]
 
     def _can_run(self, program: str) -> bool:
-        if program != "transformers":
+        if not PROGRAMS[program].is_peer:
             return True
         python = self.settings.torch_python
         if not python:
@@ -140,7 +146,8 @@ class Bench:
         folder = self.work_dir / run.name
         shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped: its seconds are lost
         folder.mkdir()
-        measures = self._run_transformers(run, folder) if run.program == "transformers" else self._run_ours(run, folder)
+        program = PROGRAMS[run.program]
+        measures = (self._run_peer if program.is_peer else self._run_ours)(run, program, folder)
         finished.add(self.path, run, measures)
         self.found[run] = measures
         shutil.rmtree(folder)  # the weights of all runs together would fill a disk
@@ -151,14 +158,17 @@ class Bench:
         task = TASKS[run.task]
         return os.path.join(getattr(self.settings, task.flag), task.folder)
 
-    def _run_ours(self, run: Run, folder: pathlib.Path) -> dict[str, float]:
+    def _run_ours(self, run: Run, program: Program, folder: pathlib.Path) -> dict[str, float]:
         settings, task = self.settings, TASKS[run.task]
         model_dir = self.models[task.model]
+        config = files.read_json(str(model_dir / "bert_config.json"))
+        config_file = pathlib.Path(f"{folder}.config.json")
+        files.write_json(str(config_file), {**config, **program.config})
         flags = {
             **task.flags,
             "data_dir": self._data_dir(run),
             "output_dir": folder,
-            "bert_config_file": model_dir / "bert_config.json",
+            "bert_config_file": config_file,
             "vocab_file": model_dir / "vocab.txt",
             "init_checkpoint": model_dir / "bert_model.ckpt",
             "do_train": "true",
@@ -169,16 +179,16 @@ class Bench:
             "learning_rate": run.rate,
             "num_train_epochs": settings.num_train_epochs,
             "seed": run.seed,
-            # The peer corrects, the original does not: its early steps are larger.
-            "adam_bias_correction": str(run.program == "ours").lower(),
+            **program.flags,
         }
         argv = [sys.executable, str(ROOT / "run_classifier.py")]
         took = timed([*argv, *(f"--{name}={value}" for name, value in flags.items())], f"{folder}.log")
+        config_file.unlink()
         lines = files.read_lines(str(folder / "eval_results.txt"))
         values = dict(line.split(" = ") for line in lines)
         return {**{name: float(values[f"eval_{name}"]) for name in task.measures}, **took}
 
-    def _run_transformers(self, run: Run, folder: pathlib.Path) -> dict[str, float]:
+    def _run_peer(self, run: Run, program: Program, folder: pathlib.Path) -> dict[str, float]:
         settings, task = self.settings, TASKS[run.task]
         model_dir = self.models[task.model]
         weights = self.work_dir / f"weights-{self.fingerprints[task.model]}.npz"
@@ -196,6 +206,7 @@ class Bench:
             "epochs": settings.num_train_epochs,
             "seed": run.seed,
             "output": str(folder / "predictions.json"),
+            **program.peer,
         }
         script = alternating.SCRIPTS / "fine_tune_with_transformers.py"
         took = timed([settings.torch_python, str(script), json.dumps(specification)], f"{folder}.log")
@@ -241,11 +252,13 @@ def export_weights(model_dir: pathlib.Path, path: pathlib.Path) -> None:
 
 def print_results(settings: Settings, results: Results) -> None:
     title = f"Fine-tuning, {settings.num_train_epochs:g} epochs, batches of {settings.train_batch_size}"
-    print_table(title, quality_table.HEADER, quality_table.by_rate(results))
-    best = quality_table.at_the_best_rate(results)
-    print_table("Each program at the best of its learning rates", quality_table.BEST_HEADER, best)
-    shares = ", ".join(f"{quality_table.share_of_others(results, program)} while {program} ran" for program in PROGRAMS)
-    print(f"\nOther programs used of the machine's processors: {shares}.")
+    header, *lines = quality_table.by_rate(results)
+    print_table(title, header, lines)
+    header, *lines = quality_table.at_the_best_rate(results)
+    print_table("Each program at the best of its learning rates", header, lines)
+    programs = quality_table.programs_of(results)
+    shares = [f"{quality_table.share_of_others(results, program)} while {program} ran" for program in programs]
+    print(f"\nOther programs used of the machine's processors: {', '.join(shares) or 'nothing ran'}.")
     versions = {"TensorFlow": importlib.metadata.version("tensorflow"), "Keras": importlib.metadata.version("keras")}
     if settings.torch_python:
         versions |= {name: version for name, version in peer_versions(settings.torch_python).items() if version}

@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks import finished
-
-PROGRAMS = ("ours", "uncorrected", "transformers")
+from benchmarks.quality_programs import PROGRAMS
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
     """What is learned: where its files lie (a flag and a folder in it), what is measured, the measure first by which a
-    rate is the best, what ours is told, by which flag the model is given, and who can learn it."""
+    rate is the best, what ours is told, by which flag the model is given, and whether the peer can learn it."""
 
     flag: str
     folder: str
@@ -23,7 +22,7 @@ class Task:
     measures: tuple[str, ...]
     flags: Mapping[str, str]
     model: str = "model_dir"
-    programs: tuple[str, ...] = PROGRAMS
+    has_peer: bool = True
 
 
 TASKS = {
@@ -44,7 +43,7 @@ TASKS = {
         ("accuracy", "macro_f1"),
         {"task_name": "tnews"},
         model="chinese_model_dir",
-        programs=("ours", "uncorrected"),
+        has_peer=False,
     ),
 }
 TITLES = {
@@ -60,6 +59,7 @@ TITLES = {
     "pearson": "Pearson",
     "spearman": "Spearman",
 }
+COSTS = ("wall s, ours", "wall s, transformers", "ratio", "CPU s, ours", "CPU s, transformers", "ratio")
 
 
 class Run(NamedTuple):
@@ -97,23 +97,30 @@ def measure(name: str, gold: Sequence, predictions: Sequence) -> float:
     return float(measures[name](gold, predictions))
 
 
+def programs_of(results: Results) -> list[str]:
+    """Those that have a result, in the order in which they are known."""
+    return [program for program in PROGRAMS if any(run.program == program for run in results)]
+
+
 def by_rate(results: Results) -> list[list[str]]:
-    """A line for each task, measure and rate: what each program reached."""
-    table = []
+    """A header, and a line for each task, measure and rate: what each program reached."""
+    programs = programs_of(results)
+    table = [["task", "measure", "learning rate", *programs]]
     for task in TASKS:
         rates = sorted({run.rate for run in results if run.task == task})
         for name, rate in itertools.product(TASKS[task].measures, rates):
-            cells = [spread(values(results, task, program, rate, name)) for program in PROGRAMS]
+            cells = [spread(values(results, task, program, rate, name)) for program in programs]
             table.append([TITLES[task], TITLES[name], f"{rate:g}", *cells])
     return table
 
 
 def at_the_best_rate(results: Results) -> list[list[str]]:
-    """A line for each task and measure: each program at the rate of its best mean; how far `ours`, which tries as many,
-    is above transformers; seconds, which are of a run of any rate, in the first line of a task."""
-    table = []
+    """A header, and a line for each task and measure: each program at the rate of its best mean; how far `ours`, which
+    tries as many, is above transformers; seconds, which are of a run of any rate, in the first line of a task."""
+    programs = programs_of(results)
+    table = [["task", "measure", *programs, "difference", *COSTS]]
     for task in TASKS:
-        best = {program: best_rate(results, task, program) for program in PROGRAMS}
+        best = {program: best_rate(results, task, program) for program in programs}
         best = {program: rate for program, rate in best.items() if rate is not None}
         if not best:
             continue
@@ -122,7 +129,7 @@ def at_the_best_rate(results: Results) -> list[list[str]]:
             found = {program: values(results, task, program, rate, name) for program, rate in best.items()}
             sides = [found[program] for program in ("ours", "transformers") if program in found]
             difference = f"{statistics.mean(sides[0]) - statistics.mean(sides[1]):+.3f}" if len(sides) == 2 else "-"
-            cells = [f"{best[each]:g}: {spread(found[each])}" if each in found else "-" for each in PROGRAMS]
+            cells = [f"{best[each]:g}: {spread(found[each])}" if each in found else "-" for each in programs]
             table.append([TITLES[task], TITLES[name], *cells, difference, *costs])
             costs = [""] * len(costs)
     return table
@@ -165,19 +172,4 @@ def share_of_others(results: Results, program: str) -> str:
     """How busy the machine was with other programs meanwhile: of all that its processors could have done."""
     mine = [result for run, result in results.items() if run.program == program]
     possible = os.cpu_count() * sum(result["seconds"] for result in mine)
-    return f"{sum(result['other_cpu_seconds'] for result in mine) / possible:.0%}" if mine else "-"
-
-
-HEADER = ("task", "measure", "learning rate", *PROGRAMS)
-BEST_HEADER = (
-    "task",
-    "measure",
-    *PROGRAMS,
-    "difference",
-    "wall s, ours",
-    "wall s, transformers",
-    "ratio",
-    "CPU s, ours",
-    "CPU s, transformers",
-    "ratio",
-)
+    return f"{sum(result['other_cpu_seconds'] for result in mine) / possible:.0%}"

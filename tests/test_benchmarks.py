@@ -1,5 +1,6 @@
 """The benchmarks: that their tables print, and that they count and compare rightly."""
 
+import dataclasses
 import importlib.util
 import re
 import subprocess
@@ -10,10 +11,13 @@ import pytest
 
 from benchmarks import alternating, finished, operations, quality, quality_table, train_step
 from benchmarks.peers import fine_tune_with_transformers
+from benchmarks.quality_programs import PROGRAMS
 from bert import checkpoint
+from bert.commands import run_classifier
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import SequenceClassifier
+from bert.optimization import WarmupLinearDecay
 from tests import commands
 
 ROOT = commands.TESTS.parent
@@ -190,7 +194,8 @@ def test_quality_tables_of_stored_results(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_quality_of_ours(tmp_path, capsys):
+@pytest.mark.parametrize("program", ["uncorrected", "ours-tanh"])
+def test_quality_of_ours(tmp_path, capsys, program):
     commands.write_config(tmp_path)
     (tmp_path / "vocab.txt").write_bytes(commands.VOCABULARY.read_bytes())
     model = SequenceClassifier(BertConfig.from_dict(commands.TINY), 2)
@@ -200,21 +205,22 @@ def test_quality_of_ours(tmp_path, capsys):
     write_mrpc(tmp_path, "dev", 8)
     work_dir = tmp_path / "work"
     flags = {"model_dir": str(tmp_path), "work_dir": str(work_dir), "glue_dir": str(tmp_path), "tasks": "mrpc"}
-    settings = quality.Settings(**flags, train_batch_size=4, seeds="1", learning_rates="1e-3", programs="uncorrected")
+    settings = quality.Settings(**flags, train_batch_size=4, seeds="1", learning_rates="1e-3", programs=program)
     quality.main(settings)
     ((run, measures),) = finished.read(work_dir / "results.jsonl", quality_table.Run).items()
-    assert run[:6] == ("mrpc", 1e-3, 1, "uncorrected", 3.0, 4)
-    log = (work_dir / "mrpc-0.001-1-uncorrected.log").read_text()
+    assert run[:6] == ("mrpc", 1e-3, 1, program, 3.0, 4)
+    name = f"mrpc-0.001-1-{program}"
+    log = (work_dir / f"{name}.log").read_text()
     assert "  global_step = 12\n" in log
-    for name in ("accuracy", "f1"):
-        assert float(re.search(rf"  eval_{name} = (\S+)", log)[1]) == measures[name]
+    for measure in ("accuracy", "f1"):
+        assert float(re.search(rf"  eval_{measure} = (\S+)", log)[1]) == measures[measure]
     assert measures["seconds"] > 1
     assert measures["cpu_seconds"] > 1
-    assert not (work_dir / "mrpc-0.001-1-uncorrected").exists()  # with its weights
+    assert {path.name for path in work_dir.iterdir()} == {f"{name}.log", "results.jsonl"}  # no weights
     first = capsys.readouterr()
     quality.main(settings)
     again = capsys.readouterr()
-    assert "mrpc-0.001-1-uncorrected: running" in first.err
+    assert f"{name}: running" in first.err
     assert "running" not in again.err
     assert again.out.splitlines()[:-1] == first.out.splitlines()[:-1]  # the machine's speed is measured anew
 
@@ -292,3 +298,18 @@ def test_weights_for_the_peer(tmp_path):
     exported = np.load(tmp_path / "weights.npz")
     assert exported.files == ["bert.pooler.dense.weight"]
     assert exported["bert.pooler.dense.weight"].tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_what_is_changed_of_a_program_is_known_here():
+    flags_of_ours = {field.name for field in dataclasses.fields(run_classifier.Settings)}
+    for name, program in PROGRAMS.items():
+        assert set(program.flags) <= flags_of_ours, name
+        BertConfig.from_dict({**commands.TINY, **program.config})
+        assert bool(program.peer) == (program.is_peer and name != "transformers"), name
+
+
+def test_the_peer_can_follow_our_schedule():
+    ours = WarmupLinearDecay(1.0, total_steps=20, warmup_steps=2)
+    theirs = [fine_tune_with_transformers.google_share(2, 20, step) for step in range(20)]
+    assert theirs == pytest.approx([float(ours(step)) for step in range(20)])
+    assert theirs[:3] == [0, 0.5, 0.9]

@@ -8,10 +8,11 @@ the pieces come from transformers' own tokenizer. Needs torch and transformers, 
 
 The specification is JSON: `task`, `data_dir`, `model_dir` (vocab.txt), `config` (as in a config.json), `weights` (an
 .npz under transformers' names), `max_seq_length`, `batch_size`, `learning_rate`, `epochs`, `seed`, and the file to
-write, `output`.
+write, `output`. It may name another `epsilon`, or `"schedule": "google"`.
 """
 
 import csv
+import functools
 import json
 import pathlib
 import random
@@ -85,6 +86,7 @@ class FineTuning:
 
     def optimizer(self, total_steps):
         """AdamW and its schedule; biases and LayerNorm do not decay."""
+        specification, epsilon = self.specification, self.specification.get("epsilon", 1e-8)
         exempt = {name for name, _ in self.model.named_parameters() if name.endswith("bias") or "LayerNorm" in name}
         groups = [
             {
@@ -93,10 +95,12 @@ class FineTuning:
             }
             for is_exempt in (False, True)
         ]
-        optimizer = self.torch.optim.AdamW(groups, lr=self.specification["learning_rate"], eps=1e-8, fused=True)
+        optimizer = self.torch.optim.AdamW(groups, lr=specification["learning_rate"], eps=epsilon, fused=True)
         warmup_steps = int(total_steps * WARMUP_PROPORTION)
-        schedule = self.transformers.get_linear_schedule_with_warmup(optimizer, warmup_steps, total_steps)
-        return optimizer, schedule
+        if specification.get("schedule") == "google":
+            share = functools.partial(google_share, warmup_steps, total_steps)
+            return optimizer, self.torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        return optimizer, self.transformers.get_linear_schedule_with_warmup(optimizer, warmup_steps, total_steps)
 
     def train(self, rows):
         """Says a line every so many steps."""
@@ -132,6 +136,12 @@ class FineTuning:
                 logits = self.model(**collate(rows[start : start + batch_size])).logits  # [B, C]
                 predictions += logits.argmax(dim=-1).tolist() if self.names else logits[:, 0].tolist()
         return [self.names[number] for number in predictions] if self.names else predictions
+
+
+def google_share(warmup_steps, total_steps, step):
+    """The share of the learning rate that Google's original uses at a step: the line down begins at step 0, so where
+    the warmup ends it falls from 1 to 0.9."""
+    return step / warmup_steps if step < warmup_steps else 1 - step / total_steps
 
 
 def endless_order(count, seed):
