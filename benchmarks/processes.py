@@ -31,11 +31,18 @@ END = "print(time.perf_counter() - start, flush=True); sys.stdin.readline()\n"
 
 @dataclasses.dataclass
 class Run:
-    """What one run took: seconds, processor seconds of all its processes, MB above what the imports took."""
+    """What one run took behind the imports: seconds, processor seconds of all its processes, MB above what the imports
+    took; and how many seconds passed before."""
 
     seconds: float
     cpu_seconds: float
+    import_seconds: float
     megabytes: float = 0.0
+
+    @property
+    def whole_seconds(self) -> float:
+        """What a user waits."""
+        return self.import_seconds + self.seconds
 
 
 def typed(argv: Sequence[str]) -> str:
@@ -84,13 +91,14 @@ def _busy_seconds() -> float:
 
 def run(argv: Sequence[str], folder: pathlib.Path, look_at_memory: bool = False) -> Run:
     """Runs a program in `folder`. Raises InputError with its last line when it fails."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment, start = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}, time.perf_counter()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             argv, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         )
         if process.stdout.readline() != "imported\n":
             raise _failure(argv, log)
+        import_seconds = time.perf_counter() - start
         cpu_before, memory_before = _total(process, _cpu_seconds), _total(process, _memory)
         process.stdin.write("go\n")
         process.stdin.flush()
@@ -102,7 +110,7 @@ def run(argv: Sequence[str], folder: pathlib.Path, look_at_memory: bool = False)
             raise _failure(argv, log)
         cpu = _total(process, _cpu_seconds) - cpu_before
         process.communicate("end\n")
-    return Run(float(seconds), cpu, peak - memory_before)
+    return Run(float(seconds), cpu, import_seconds, peak - memory_before)
 
 
 def _failure(argv: Sequence[str], log) -> InputError:
