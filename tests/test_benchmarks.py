@@ -194,6 +194,23 @@ def test_quality_tables_of_stored_results(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_pretraining_data_beside_another_checkout(tmp_path):
+    reviews = tmp_path / "reviews.csv"
+    reviews.write_text("text\n" + "The old man. <br />A dog is here! The company said it.\n" * 50)
+    sizes = {"megabytes": 0, "scaling_megabytes": 0.01, "scaling_rounds": 1, "scaling_workers": "1", "dupe_factor": 1}
+    others = {"memory_megabytes": "", "stage_megabytes": 0, "reviews": reviews, "vocab_file": commands.VOCABULARY}
+    flags = {**sizes, **others, "before": ROOT}
+    argv = [sys.executable, "-m", "benchmarks.pretraining_data"]
+    argv += [f"--{name}={value}" for name, value in flags.items()]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(done.stdout)
+    assert [row[0] for row in rows] == ["before: exact", "before: streaming 1", "exact", "streaming 1"]
+    for name, seconds, *_, whole in rows:
+        assert float(whole) > float(seconds), name  # by the imports
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["uncorrected", "ours-tanh"])
 def test_quality_of_ours(tmp_path, capsys, program):
     commands.write_config(tmp_path)
