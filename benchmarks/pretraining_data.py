@@ -74,6 +74,8 @@ class Settings:
             for part in filter(None, getattr(self, name).split(",")):
                 if not part.strip().isdecimal():
                     raise InputError(f"--{name} holds '{part}', expected whole numbers, comma-separated")
+        if self.scaling_megabytes and not self.scaling_workers:
+            raise InputError("--scaling_workers is empty, expected whole numbers, or --scaling_megabytes=0")
 
 
 # The programs; their arguments are the flags of create_pretraining_data.py.
