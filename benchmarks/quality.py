@@ -16,6 +16,7 @@ as benchmarks/quality_programs.py says; transformers' schedule and epsilon are t
 Each run is a process: ours is run_classifier.py as a user types it, theirs peers/fine_tune_with_transformers.py. Wall
 and processor seconds are of that process from start to end, imports included. A finished run is a line in
 --work_dir/results.jsonl and is not run again, so what was stopped goes on; the tables show all results that are there.
+benchmarks/quality.jsonl holds the runs behind docs/benchmarks.md, to be copied there and completed.
 """
 
 import contextlib
