@@ -91,7 +91,8 @@ def _busy_seconds() -> float:
 
 def run(argv: Sequence[str], folder: pathlib.Path, look_at_memory: bool = False) -> Run:
     """Runs a program in `folder`. Raises InputError with its last line when it fails."""
-    environment, start = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}, time.perf_counter()
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             argv, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True

@@ -162,8 +162,8 @@ class Bench:
     def _run_ours(self, run: Run, program: Program, folder: pathlib.Path) -> dict[str, float]:
         settings, task = self.settings, TASKS[run.task]
         model_dir = self.models[task.model]
+        config_file = folder / "given_config.json"
         config = files.read_json(str(model_dir / "bert_config.json"))
-        config_file = pathlib.Path(f"{folder}.config.json")
         files.write_json(str(config_file), {**config, **program.config})
         flags = {
             **task.flags,
@@ -184,7 +184,6 @@ class Bench:
         }
         argv = [sys.executable, str(ROOT / "run_classifier.py")]
         took = timed([*argv, *(f"--{name}={value}" for name, value in flags.items())], f"{folder}.log")
-        config_file.unlink()
         lines = files.read_lines(str(folder / "eval_results.txt"))
         values = dict(line.split(" = ") for line in lines)
         return {**{name: float(values[f"eval_{name}"]) for name in task.measures}, **took}
