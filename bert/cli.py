@@ -227,9 +227,8 @@ def show_help(text: str) -> typing.NoReturn:
     try:
         with quiet.unread_output():
             print(text)
-    except OSError as error:  # a full disk
-        quiet.drop_output()
-        print(f"error: standard output: {error.strerror}", file=sys.stderr)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     sys.exit(0)
 

@@ -1,10 +1,13 @@
 """What is kept from the user: TensorFlow's own words at its start, unless it fails; an error where nobody reads on."""
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+
+from bert.errors import InputError
 
 
 @contextlib.contextmanager
@@ -26,15 +29,21 @@ def standard_error_held() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unread_output() -> Iterator[None]:
-    """Ends what writes to standard output inside where its reader has seen enough (`| head -1`): that is no error."""
+    """Ends what writes to standard output inside where its reader has seen enough (`| head -1`): that is no error.
+    Raises InputError where a disk is full."""
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        drop_output()
+        _drop_output()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _drop_output()
+        raise InputError(f"standard output: {error.strerror}") from None
 
 
-def drop_output() -> None:
+def _drop_output() -> None:
     """Sends nowhere what is still in the buffer of standard output: the end of the process would fail of it anew."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -13,6 +13,7 @@ from bert.prediction.lines import Lines
 from tests import commands, trained
 
 EXPECTED = 'expected a text, a pair of texts, or {"text": ..., "text_b": ...}'
+ROOT = commands.TESTS.parent
 ROWS = ["the company", ("the company", "said no"), "after the bell"]
 
 
@@ -141,7 +142,7 @@ def test_a_dialogue(folder):
     """Each line is answered before the next is typed; a reader that goes away ends it without a word."""
     command = [sys.executable, "-m", "bert", "predict", f"--model_dir={folder}"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=commands.TESTS.parent, text=True, **pipes) as child:
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as child:
         for text in ("the company", "after the bell"):
             print(text, file=child.stdin, flush=True)
             label, score = child.stdout.readline().split("\t")
@@ -152,3 +153,11 @@ def test_a_dialogue(folder):
         errors = child.stderr.read().splitlines()
     assert [line for line in errors if not line.startswith("Model: ")] == []
     assert child.returncode == 0
+
+
+def test_standard_output_on_a_full_disk(folder):
+    command = [sys.executable, "-m", "bert", "predict", f"--model_dir={folder}"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, input="the company\n", cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == ["error: standard output: No space left on device"]
