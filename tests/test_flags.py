@@ -124,8 +124,9 @@ def test_numbers_are_finite():
 
 
 def test_numbers_of_python_are_finite_too():
-    with pytest.raises(InputError, match="`null_score_diff_threshold` is nan, expected a finite number"):
-        settle(AnswerOptions, {}, {"null_score_diff_threshold": math.nan})
+    for value, message in ((math.nan, "is nan, expected a finite number"), (10**400, "is 1000.*, expected a number")):
+        with pytest.raises(InputError, match=f"`null_score_diff_threshold` {message}"):
+            settle(AnswerOptions, {}, {"null_score_diff_threshold": value})
 
 
 def test_a_value_may_follow_as_a_word_of_its_own():

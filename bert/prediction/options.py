@@ -1,6 +1,7 @@
 """How rows are read and answers chosen: as the folder says, unless asked otherwise."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ def settle(kind: type[Options], stored: Mapping[str, Any], given: Mapping[str, A
 
 def _checked(field: dataclasses.Field, value: object) -> object:
     kind, choices = type(field.default), field.metadata["choices"]
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) <= sys.float_info.max:
         value = float(value)
     if type(value) is not kind:
         raise InputError(f"`{field.name}` is {shown(value)}, expected {_NAMES[kind]}")
