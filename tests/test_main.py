@@ -119,3 +119,18 @@ def test_no_tensorflow_on_the_way(arguments):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert "AssertionError" not in done.stderr, done.stderr
     assert done.returncode == (1 if arguments == ["run_clasifier"] else 0)
+
+
+def test_what_the_import_made_is_not_searched_for_garbage():
+    """And nothing that a later command of the same process has left behind is kept for it."""
+    code = (
+        "import gc\n"
+        "from bert import cli\n"
+        "cli.import_tensorflow()\n"
+        "count = gc.get_freeze_count()\n"
+        "assert gc.isenabled() and count > 100_000, count\n"
+        "cli.import_tensorflow()\n"
+        "assert gc.isenabled() and gc.get_freeze_count() <= count\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

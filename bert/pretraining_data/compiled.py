@@ -8,9 +8,7 @@ A stream is the state of a Mersenne Twister as `random.Random.getstate` gives it
 used up, and behind it the 624 numbers that are drawn from the words: uint32 [1249].
 """
 
-import contextlib
 import functools
-import gc
 import random
 from array import array
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from bert import garbage
 from bert.masking import KEEP, KEEP_SHARE, MASK_SHARE, wanted_count
 from bert.pretraining_data.corpus import Corpus
 from bert.pretraining_data.instances import RANDOM_DOCUMENT_TRIES
@@ -93,7 +92,9 @@ class CompiledSampler:
         )
         self._width = plan_width(options)
         self._work = np.zeros((3, room + 1), np.int64)
-        with _garbage_kept():
+        # Loading compiled code makes so many objects that Python looks for garbage again and again, and with TensorFlow
+        # in the process that takes three quarters of the time.
+        with garbage.not_searched():
             _temper(self._stream)
             self.shuffle(self._task.order)
 
@@ -115,19 +116,6 @@ class CompiledSampler:
             count = _draw(self._stream, self._task, place, self._work, plans)
             yield plans[:count].view(np.uint64), int(place[_INDEX]) - documents
             documents = int(place[_INDEX])
-
-
-@contextlib.contextmanager
-def _garbage_kept() -> Iterator[None]:
-    """Loading compiled code makes so many objects that Python looks for garbage again and again, and with TensorFlow in
-    the process that takes three quarters of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @_compiled

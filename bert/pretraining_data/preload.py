@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from bert import quiet
+from bert import garbage, quiet
 from bert.pretraining_data import MAIN_PROCESS
 
 _PR_SET_PDEATHSIG = 1  # of linux/prctl.h
@@ -19,6 +19,6 @@ if sys.platform == "linux" and MAIN_PROCESS in os.environ:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
 
-with quiet.standard_error_held():
+with quiet.standard_error_held(), garbage.not_searched(stays=True):
     import tensorflow  # noqa: F401
     import tensorflow_text  # noqa: F401
