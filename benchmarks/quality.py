@@ -11,7 +11,7 @@ or lacks its packages:
     python -m venv torch && torch/bin/pip install torch==2.13.0 transformers==5.23.0
 
 `--programs` takes more than the usual three: `ours-...` and `transformers-...` are one of them with one thing changed,
-as benchmarks/quality_programs.py says; transformers' schedule and epsilon are then ours.
+as benchmarks/quality_programs.py says: transformers with our schedule, our epsilon, or both and our head.
 
 Each run is a process: ours is run_classifier.py as a user types it, theirs peers/fine_tune_with_transformers.py. Wall
 and processor seconds are of that process from start to end, imports included. A finished run is a line in

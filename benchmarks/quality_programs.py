@@ -30,7 +30,8 @@ PROGRAMS = {
     "ours-grouped": Program(flags={**CORRECTED, "length_grouping": "true"}),
     "ours-bfloat16": Program(flags={**CORRECTED, "mixed_precision": "bfloat16"}),
     "ours-tanh": Program(flags=CORRECTED, config={"hidden_act": "gelu"}),  # Google's gelu for weights of the exact one
-    "transformers-schedule": Program(is_peer=True, peer={"schedule": "google"}),
-    "transformers-epsilon": Program(is_peer=True, peer={"epsilon": 1e-6}),
+    "transformers-schedule": Program(is_peer=True, peer={"as_here": ["schedule"]}),
+    "transformers-epsilon": Program(is_peer=True, peer={"as_here": ["epsilon"]}),
+    "transformers-as-ours": Program(is_peer=True, peer={"as_here": ["schedule", "epsilon", "head"]}),
 }
 USUAL = ("ours", "uncorrected", "transformers")

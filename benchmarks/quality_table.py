@@ -59,6 +59,7 @@ TITLES = {
     "pearson": "Pearson",
     "spearman": "Spearman",
 }
+OURS = ("ours", "uncorrected")
 COSTS = ("wall s, ours", "wall s, transformers", "ratio", "CPU s, ours", "CPU s, transformers", "ratio")
 
 
@@ -115,10 +116,11 @@ def by_rate(results: Results) -> list[list[str]]:
 
 
 def at_the_best_rate(results: Results) -> list[list[str]]:
-    """A header, and a line for each task and measure: each program at the rate of its best mean; how far `ours`, which
-    tries as many, is above transformers; seconds, which are of a run of any rate, in the first line of a task."""
+    """A header, and a line for each task and measure: each program at its best rate of so many; how far ours, with
+    either setting of Adam, is above transformers by the seeds that both have; seconds, which are of a run of any rate,
+    in the first line of a task."""
     programs = programs_of(results)
-    table = [["task", "measure", *programs, "difference", *COSTS]]
+    table = [["task", "measure", *programs, *(f"{program} above transformers" for program in OURS), *COSTS]]
     for task in TASKS:
         best = {program: best_rate(results, task, program) for program in programs}
         best = {program: rate for program, rate in best.items() if rate is not None}
@@ -127,34 +129,48 @@ def at_the_best_rate(results: Results) -> list[list[str]]:
         costs = [cell for name in ("seconds", "cpu_seconds") for cell in cost(name, results, task)]
         for name in TASKS[task].measures:
             found = {program: values(results, task, program, rate, name) for program, rate in best.items()}
-            sides = [found[program] for program in ("ours", "transformers") if program in found]
-            difference = f"{statistics.mean(sides[0]) - statistics.mean(sides[1]):+.3f}" if len(sides) == 2 else "-"
-            cells = [f"{best[each]:g}: {spread(found[each])}" if each in found else "-" for each in programs]
-            table.append([TITLES[task], TITLES[name], *cells, difference, *costs])
+            counts = {program: len(rates_of(results, task, program)) for program in programs}
+            cells = [
+                f"{best[each]:g} of {counts[each]}: {spread(found[each])}" if each in best else "-" for each in programs
+            ]
+            table.append([TITLES[task], TITLES[name], *cells, *(above(found, program) for program in OURS), *costs])
             costs = [""] * len(costs)
     return table
 
 
-def values(results: Results, task: str, program: str, rate: float, name: str) -> list[float]:
-    """A measure of all seeds, in their order."""
+def above(found: Mapping[str, Mapping[int, float]], program: str) -> str:
+    """The mean difference of a program and transformers over the seeds that both have."""
+    mine, theirs = found.get(program, {}), found.get("transformers", {})
+    shared = mine.keys() & theirs.keys()
+    return f"{statistics.mean(mine[seed] - theirs[seed] for seed in shared):+.3f}" if shared else "-"
+
+
+def values(results: Results, task: str, program: str, rate: float, name: str) -> dict[int, float]:
+    """A measure by seed, in order."""
     runs = [run for run in results if (run.task, run.program, run.rate) == (task, program, rate)]
-    return [results[run][name] for run in sorted(runs, key=lambda run: run.seed)]
+    return {run.seed: results[run][name] for run in sorted(runs, key=lambda run: run.seed)}
+
+
+def rates_of(results: Results, task: str, program: str) -> list[float]:
+    return sorted({run.rate for run in results if (run.task, run.program) == (task, program)})
 
 
 def best_rate(results: Results, task: str, program: str) -> float | None:
-    """The rate of the highest mean of the task's first measure; None where there is no result."""
-    rates = sorted({run.rate for run in results if (run.task, run.program) == (task, program)})
+    """The rate of the highest mean of the task's first measure, over the seeds that every rate has where there are
+    some: one seed of a rate is no match for the mean of three. None where there is no result."""
     first = TASKS[task].measures[0]
-    means = {rate: statistics.mean(values(results, task, program, rate, first)) for rate in rates}
+    found = {rate: values(results, task, program, rate, first) for rate in rates_of(results, task, program)}
+    shared = set.intersection(*map(set, found.values())) if found else set()
+    means = {rate: statistics.mean(by_seed[seed] for seed in shared or by_seed) for rate, by_seed in found.items()}
     return max(means, key=means.__getitem__, default=None)
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(found: Mapping[int, float]) -> str:
     """Mean, standard deviation and the values themselves; a single value alone."""
-    if not values:
+    if not found:
         return "-"
-    each = ", ".join(f"{value:.3f}" for value in values)
-    return finished.spread(values) + (f" ({each})" if len(values) > 1 else "")
+    each = ", ".join(f"{value:.3f}" for value in found.values())
+    return finished.spread([*found.values()]) + (f" ({each})" if len(found) > 1 else "")
 
 
 def cost(name: str, results: Results, task: str) -> list[str]:

@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from benchmarks import alternating, finished, operations, quality, quality_table, train_step
 from benchmarks.peers import fine_tune_with_transformers
@@ -17,7 +19,7 @@ from bert.commands import run_classifier
 from bert.config import BertConfig
 from bert.errors import InputError
 from bert.heads import SequenceClassifier
-from bert.optimization import WarmupLinearDecay
+from bert.optimization import AdamWeightDecay, WarmupLinearDecay
 from tests import commands
 
 ROOT = commands.TESTS.parent
@@ -170,26 +172,27 @@ def store(bench: quality.Bench, task: str, rate: float, seed: int, program: str,
 def test_quality_tables_of_stored_results(tmp_path, capsys):
     bench = quality_bench(tmp_path, programs="")
     store(bench, "mrpc", 2e-5, 1, "ours", 10, accuracy=0.8, f1=0.9)
-    store(bench, "mrpc", 2e-5, 2, "ours", 20, accuracy=0.82, f1=0.9)
-    store(bench, "mrpc", 1e-4, 1, "ours", 15, accuracy=0.7, f1=0.95)
+    store(bench, "mrpc", 2e-5, 2, "ours", 20, accuracy=0.78, f1=0.9)
+    store(bench, "mrpc", 1e-4, 1, "ours", 15, accuracy=0.795, f1=0.95)
     store(bench, "mrpc", 1e-4, 1, "uncorrected", 15, accuracy=0.79, f1=0.91)
     store(bench, "mrpc", 2e-5, 1, "transformers", 30, accuracy=0.8, f1=0.91)
     store(bench, "sts-b", 2e-5, 1, "ours", 8, pearson=0.7, spearman=0.6)
     quality.main(bench.settings)
     table = capsys.readouterr().out
-    two = "0.810 ± 0.014 (0.800, 0.820)"
+    two = "0.790 ± 0.014 (0.800, 0.780)"  # of its seed 1 the other rate is worse, so this is the best
+    f1, of_1 = "0.900 ± 0.000 (0.900, 0.900)", "2e-05 of 1: "
     costs = ["15", "30", "2.00", "30", "60", "2.00"]
     assert [row for row in rows_of(table) if row[0] in ("MRPC", "STS-B")] == [
         ["MRPC", "accuracy", "2e-05", two, "-", "0.800"],
-        ["MRPC", "accuracy", "0.0001", "0.700", "0.790", "-"],
-        ["MRPC", "F1", "2e-05", "0.900 ± 0.000 (0.900, 0.900)", "-", "0.910"],
+        ["MRPC", "accuracy", "0.0001", "0.795", "0.790", "-"],
+        ["MRPC", "F1", "2e-05", f1, "-", "0.910"],
         ["MRPC", "F1", "0.0001", "0.950", "0.910", "-"],
         ["STS-B", "Pearson", "2e-05", "0.700", "-", "-"],
         ["STS-B", "Spearman", "2e-05", "0.600", "-", "-"],
-        ["MRPC", "accuracy", f"2e-05: {two}", "0.0001: 0.790", "2e-05: 0.800", "+0.010", *costs],
-        ["MRPC", "F1", "2e-05: 0.900 ± 0.000 (0.900, 0.900)", "0.0001: 0.910", "2e-05: 0.910", "-0.010", *[""] * 6],
-        ["STS-B", "Pearson", "2e-05: 0.700", "-", "-", "-", "8", "-", "-", "16", "-", "-"],
-        ["STS-B", "Spearman", "2e-05: 0.600", "-", "-", "-", *[""] * 6],
+        ["MRPC", "accuracy", f"2e-05 of 2: {two}", "0.0001 of 1: 0.790", f"{of_1}0.800", "+0.000", "-0.010", *costs],
+        ["MRPC", "F1", f"2e-05 of 2: {f1}", "0.0001 of 1: 0.910", f"{of_1}0.910", "-0.010", "+0.000", *[""] * 6],
+        ["STS-B", "Pearson", f"{of_1}0.700", "-", "-", "-", "-", "8", "-", "-", "16", "-", "-"],
+        ["STS-B", "Spearman", f"{of_1}0.600", "-", "-", "-", "-", *[""] * 6],
     ]
 
 
@@ -330,3 +333,17 @@ def test_the_peer_can_follow_our_schedule():
     theirs = [fine_tune_with_transformers.google_share(2, 20, step) for step in range(20)]
     assert theirs == pytest.approx([float(ours(step)) for step in range(20)])
     assert theirs[:3] == [0, 0.5, 0.9]
+
+
+def test_the_peer_can_have_our_epsilon():
+    """torch's AdamW, written out, takes ours' steps with it."""
+    variable = keras.Variable([0.0, 0.0, 0.0])
+    ours = AdamWeightDecay(learning_rate=0.1, decay=0.0, clip_norm=1e9, bias_correction=True)
+    weights = m = v = np.zeros(3)
+    for step in range(1, 4):
+        gradient = np.array([1e-6, 1e-3, step])
+        ours.apply([tf.constant(gradient, tf.float32)], [variable])
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        epsilon = fine_tune_with_transformers.google_epsilon(step)
+        weights = weights - 0.1 / (1 - 0.9**step) * m / (np.sqrt(v) / np.sqrt(1 - 0.999**step) + epsilon)
+    np.testing.assert_allclose(variable.numpy(), weights, rtol=1e-4)

@@ -8,18 +8,22 @@ the pieces come from transformers' own tokenizer. Needs torch and transformers, 
 
 The specification is JSON: `task`, `data_dir`, `model_dir` (vocab.txt), `config` (as in a config.json), `weights` (an
 .npz under transformers' names), `max_seq_length`, `batch_size`, `learning_rate`, `epochs`, `seed`, and the file to
-write, `output`. It may name another `epsilon`, or `"schedule": "google"`.
+write, `output`. What `as_here` lists is as in this project: the `schedule`, the `epsilon`, how the `head` begins.
 """
 
 import csv
 import functools
 import json
+import math
 import pathlib
 import random
 import sys
 
 WARMUP_PROPORTION = 0.1
 WEIGHT_DECAY = 0.01
+EPSILON = 1e-8  # of transformers' Trainer
+SECOND_MOMENT_DECAY = 0.999
+INITIALIZER_RANGE = 0.02
 STEPS_BETWEEN_LINES = 50
 
 # Task -> columns of the texts, column of the label, whether train.tsv and dev.tsv open with a header line.
@@ -57,6 +61,11 @@ class FineTuning:
         config = transformers.BertConfig.from_dict(values)
         self.model = transformers.BertForSequenceClassification(config)
         self.load(specification["weights"])
+        self.as_here = set(specification.get("as_here", ()))
+        if "head" in self.as_here:  # normal without what is further than two deviations from 0
+            torch.nn.init.trunc_normal_(
+                self.model.classifier.weight, std=INITIALIZER_RANGE, a=-2 * INITIALIZER_RANGE, b=2 * INITIALIZER_RANGE
+            )
         pieces = (folder / "vocab.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
         vocabulary = {piece: number for number, piece in enumerate(pieces)}
         self.tokenizer = transformers.BertTokenizer(vocab=vocabulary, do_lower_case=True)
@@ -86,7 +95,6 @@ class FineTuning:
 
     def optimizer(self, total_steps):
         """AdamW and its schedule; biases and LayerNorm do not decay."""
-        specification, epsilon = self.specification, self.specification.get("epsilon", 1e-8)
         exempt = {name for name, _ in self.model.named_parameters() if name.endswith("bias") or "LayerNorm" in name}
         groups = [
             {
@@ -95,9 +103,9 @@ class FineTuning:
             }
             for is_exempt in (False, True)
         ]
-        optimizer = self.torch.optim.AdamW(groups, lr=specification["learning_rate"], eps=epsilon, fused=True)
+        optimizer = self.torch.optim.AdamW(groups, lr=self.specification["learning_rate"], eps=EPSILON, fused=True)
         warmup_steps = int(total_steps * WARMUP_PROPORTION)
-        if specification.get("schedule") == "google":
+        if "schedule" in self.as_here:
             share = functools.partial(google_share, warmup_steps, total_steps)
             return optimizer, self.torch.optim.lr_scheduler.LambdaLR(optimizer, share)
         return optimizer, self.transformers.get_linear_schedule_with_warmup(optimizer, warmup_steps, total_steps)
@@ -115,6 +123,9 @@ class FineTuning:
             loss = self.model(**collate([rows[next(order)] for _ in range(batch_size)])).loss
             loss.backward()
             self.torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            if "epsilon" in self.as_here:
+                for group in optimizer.param_groups:
+                    group["eps"] = google_epsilon(step)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
@@ -142,6 +153,12 @@ def google_share(warmup_steps, total_steps, step):
     """The share of the learning rate that Google's original uses at a step: the line down begins at step 0, so where
     the warmup ends it falls from 1 to 0.9."""
     return step / warmup_steps if step < warmup_steps else 1 - step / total_steps
+
+
+def google_epsilon(step):
+    """What torch has to be told at a step, from 1 on, to add Google's 1e-6: the original adds it to the root of the
+    second moment as it is, torch to that of the corrected one."""
+    return 1e-6 / math.sqrt(1 - SECOND_MOMENT_DECAY**step)
 
 
 def endless_order(count, seed):
