@@ -65,7 +65,7 @@ def check_shapes(model: StoredModel) -> None:
 
 
 def _write_google(folder: str, model: StoredModel, values: Mapping[str, np.ndarray]) -> None:
-    checkpoint.write_variables(os.path.join(folder, stored_model.GOOGLE_PREFIX), values)
+    checkpoint.write_variables(os.path.join(folder, checkpoint.GOOGLE_PREFIX), values)
     write_beside_weights(folder, model)
     if model.config.activation == "gelu_exact":
         logger.warning(

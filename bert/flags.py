@@ -39,7 +39,7 @@ class TrainingFlags(TPUFlags):
         "Folder for checkpoints and results; the same command goes on from what it finds there.", decides=NOTHING
     )
     init_checkpoint: str | None = option(
-        None, "Checkpoint to start from: bert_model.ckpt of a Google download, or a Hugging Face folder."
+        None, "Checkpoint to start from: a Google download or bert_model.ckpt in it, or a Hugging Face folder."
     )
     allow_partial_checkpoint: bool = option(
         False, "Start although --init_checkpoint lacks a part of the encoder, which then starts random."

@@ -21,7 +21,6 @@ from bert.training.run_folder import RUN_FILE, RunFolder, trained_with
 
 logger = logging.getLogger(__name__)
 
-GOOGLE_PREFIX = "bert_model.ckpt"
 ONNX_FILE, EXPORT_FILE = "model.onnx", "export.json"  # the graph, and how its rows are read and answers chosen
 CLASSIFICATION, TAGGING, QUESTION_ANSWERING = "classification", "tagging", "question answering"
 PRETRAINING, ENCODER, RETRIEVAL = "pre-training", "encoder", "retrieval"
@@ -274,10 +273,10 @@ def _find_weights(folder: str, flag: str) -> str:
         if latest := checkpoints.latest():
             return latest
     found = weights.find(folder, flag)
-    prefix = os.path.join(folder, GOOGLE_PREFIX)
+    prefix = os.path.join(folder, checkpoint.GOOGLE_PREFIX)
     if not found and not files.exists(f"{prefix}.index"):
         raise InputError(
-            f"`{flag}`: no model in {folder}, expected {weights.WEIGHTS_FILE} (Hugging Face), {GOOGLE_PREFIX}.index "
-            "(Google), or model.ckpt-N.index (a run of ours)"
+            f"`{flag}`: no model in {folder}, expected {weights.WEIGHTS_FILE} (Hugging Face), "
+            f"{checkpoint.GOOGLE_PREFIX}.index (Google), or model.ckpt-N.index (a run of ours)"
         )
     return found or prefix

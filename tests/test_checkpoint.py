@@ -127,6 +127,10 @@ def test_resolve_takes_prefix_index_and_folder(micro, tmp_path):
     assert checkpoint.resolve(prefix) == checkpoint.resolve(f"{prefix}.index") == prefix
     copy_as_run(micro, tmp_path, step=10)
     assert checkpoint.resolve(str(tmp_path)) == str(tmp_path / "model.ckpt-10")
+    google = tmp_path / "google"
+    google.mkdir()
+    checkpoint.write_variables(str(google / "bert_model.ckpt"), {"w": np.float32([1.0])})
+    assert checkpoint.resolve(str(google)) == str(google / "bert_model.ckpt")
     for missing in (tmp_path / "nothing.ckpt", micro):
         with pytest.raises(InputError, match="`init_checkpoint`: no checkpoint at"):
             checkpoint.resolve(str(missing))

@@ -5,7 +5,7 @@ A variable's path is its name in the checkpoint, so nothing here translates name
 weights of a Hugging Face folder may stand; `formats.weights` gives them Google's names.
 """
 
-from bert.checkpoint.folder import CheckpointFolder, resolve
+from bert.checkpoint.folder import GOOGLE_PREFIX, CheckpointFolder, resolve
 from bert.checkpoint.loading import LoadReport, check_shapes, warm_start
 from bert.checkpoint.variables import (
     EVALUATIONS_CHECKSUM,
@@ -23,6 +23,7 @@ from bert.checkpoint.variables import (
 __all__ = [
     "EVALUATIONS_CHECKSUM",
     "GLOBAL_STEP",
+    "GOOGLE_PREFIX",
     "SLOT_SUFFIXES",
     "CheckpointFolder",
     "Damaged",

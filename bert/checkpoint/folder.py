@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 KEPT = 5  # checkpoints a folder keeps, as the original does (docs/parity.md 3)
 STATE_FILE = "checkpoint"
+GOOGLE_PREFIX = "bert_model.ckpt"  # in a folder of Google's
 _STEP = re.compile(r"model\.ckpt-(\d+)\.index$")
 
 
@@ -104,7 +105,7 @@ class CheckpointFolder:
 
 
 def resolve(path: str, flag: str = "init_checkpoint") -> str:
-    """The prefix of an existing checkpoint: `path` itself, or the first to try of the folder `path`.
+    """The prefix of an existing checkpoint: `path` itself, or of the folder `path` the first to try, else Google's.
 
     For a Hugging Face folder, and a file of its weights, it is the name of that file.
     Raises InputError, naming the flag, where there is none.
@@ -112,7 +113,9 @@ def resolve(path: str, flag: str = "init_checkpoint") -> str:
     weights_file = weights.find(path, flag)
     if weights_file:
         return weights_file
-    prefix = CheckpointFolder(path).latest() if files.is_folder(path) else path.removesuffix(".index")
-    if prefix is None or not files.exists(f"{prefix}.index"):
-        raise InputError(f"`{flag}`: no checkpoint at {path}, expected {prefix or path}.index beside its data file")
+    prefix = path.removesuffix(".index")
+    if files.is_folder(path):
+        prefix = CheckpointFolder(path).latest() or os.path.join(path, GOOGLE_PREFIX)
+    if not files.exists(f"{prefix}.index"):
+        raise InputError(f"`{flag}`: no checkpoint at {path}, expected {prefix}.index beside its data file")
     return prefix

@@ -24,8 +24,8 @@ class Options:
     )
     max_seq_length: int = option(128, "Most WordPieces of a text or pair, [CLS] and [SEP] included; the rest is cut.")
     init_checkpoint: str = required(
-        "Checkpoint with the encoder: bert_model.ckpt of a Google download, a Hugging Face folder, or an output folder "
-        "of a training here. Heads and the optimizer's state in it are left aside."
+        "Checkpoint with the encoder: a Google download or bert_model.ckpt in it, a Hugging Face folder, or an output "
+        "folder of a training here. Heads and the optimizer's state in it are left aside."
     )
     vocab_file: str = required("The vocabulary, a WordPiece a line: vocab.txt of a Google download or of Hugging Face.")
     do_lower_case: bool = option(True, "Lower-case and strip accents; false for cased models.")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bert import checkpoint, conversion, files
-from bert.stored_model import GOOGLE_PREFIX, StoredModel
+from bert.stored_model import StoredModel
 from bert.training.run_folder import RUN_FILE, RunFolder
 from bert.vocabulary.adding import Addition
 
@@ -75,7 +75,7 @@ def _is_run(model: StoredModel) -> bool:
 
 def _write_weights(folder: str, model: StoredModel, values: dict[str, np.ndarray]) -> None:
     if not _is_run(model):
-        checkpoint.write_variables(os.path.join(folder, GOOGLE_PREFIX), values)
+        checkpoint.write_variables(os.path.join(folder, checkpoint.GOOGLE_PREFIX), values)
         return
     step = int(os.path.basename(model.weights).removeprefix("model.ckpt-"))
     values.pop(checkpoint.EVALUATIONS_CHECKSUM, None)  # the evaluations on the way are those of another model
