@@ -12,7 +12,7 @@ import pytest
 from bert import distribution
 from bert.errors import InputError
 from tests import commands
-from tests.test_training import (
+from tests.training_runs import (
     NO_DROPOUT,
     ROWS,
     command_of,

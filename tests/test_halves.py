@@ -19,7 +19,7 @@ from bert.training import run
 from bert.training.steps import REAL, RECORD, Steps
 from tests import commands
 from tests.test_layouts import CONFIG, LENGTHS, MODELS, S, batch_of, without_dropout
-from tests.test_training import assert_same_bits, flags_of, last_values, trained
+from tests.training_runs import assert_same_bits, flags_of, last_values, trained
 
 SEED = tf.constant([3, 4])
 WIDE = {"hidden_size": 128, "num_hidden_layers": 1, "intermediate_size": 32}

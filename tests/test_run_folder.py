@@ -11,7 +11,7 @@ import pytest
 
 from bert import checkpoint
 from tests import commands
-from tests.test_training import flags_of
+from tests.training_runs import flags_of
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from bert.training.budget import fitting_steps
 from bert.training.speed import Speed
 from tests import commands
-from tests.test_training import assert_same_bits, flags_of, last_values, losses, start, wait_for_step
+from tests.training_runs import assert_same_bits, flags_of, last_values, losses, start, wait_for_step
 
 MINUTES = 1
 SECONDS = r"Seconds: (\S+) a step \(\d+ measured\), (\S+) an evaluation, (\S+) a checkpoint, (\S+) to begin"
