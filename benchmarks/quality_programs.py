@@ -1,5 +1,5 @@
 """What benchmarks/quality.py compares: ours and transformers as they are, and each with one thing of the other's or
-one flag more, so that a difference at equal settings can be given its cause."""
+one flag more, or with all that is known to differ, so that a difference at equal settings can be given its cause."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -126,10 +126,10 @@ def at_the_best_rate(results: Results) -> list[list[str]]:
         best = {program: rate for program, rate in best.items() if rate is not None}
         if not best:
             continue
+        counts = {program: len(rates_of(results, task, program)) for program in programs}
         costs = [cell for name in ("seconds", "cpu_seconds") for cell in cost(name, results, task)]
         for name in TASKS[task].measures:
             found = {program: values(results, task, program, rate, name) for program, rate in best.items()}
-            counts = {program: len(rates_of(results, task, program)) for program in programs}
             cells = [
                 f"{best[each]:g} of {counts[each]}: {spread(found[each])}" if each in best else "-" for each in programs
             ]

@@ -23,7 +23,6 @@ WARMUP_PROPORTION = 0.1
 WEIGHT_DECAY = 0.01
 EPSILON = 1e-8  # of transformers' Trainer
 SECOND_MOMENT_DECAY = 0.999
-INITIALIZER_RANGE = 0.02
 STEPS_BETWEEN_LINES = 50
 
 # Task -> columns of the texts, column of the label, whether train.tsv and dev.tsv open with a header line.
@@ -63,9 +62,8 @@ class FineTuning:
         self.load(specification["weights"])
         self.as_here = set(specification.get("as_here", ()))
         if "head" in self.as_here:  # normal without what is further than two deviations from 0
-            torch.nn.init.trunc_normal_(
-                self.model.classifier.weight, std=INITIALIZER_RANGE, a=-2 * INITIALIZER_RANGE, b=2 * INITIALIZER_RANGE
-            )
+            deviation = config.initializer_range
+            torch.nn.init.trunc_normal_(self.model.classifier.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
         pieces = (folder / "vocab.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
         vocabulary = {piece: number for number, piece in enumerate(pieces)}
         self.tokenizer = transformers.BertTokenizer(vocab=vocabulary, do_lower_case=True)
