@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from bert.random_numbers import at_least
+
 Gradient = Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]
 
 
@@ -49,14 +51,16 @@ def dropped(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
 
     @tf.custom_gradient
     def function(x: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
-        keep = keep_mask(tf.shape(x), rate, seed)
-
-        def masked(values: tf.Tensor) -> tf.Tensor:
-            return values * (tf.cast(keep, values.dtype) * tf.cast(1.0 / (1.0 - rate), values.dtype))
-
-        return masked(x), masked
+        keep = at_least(rate, tf.shape(x), seed)
+        scale = tf.cast(1.0 / (1.0 - rate), x.dtype)
+        return _kept(x, keep, scale), lambda upstream: _kept(upstream, keep, scale)
 
     return function(x)
+
+
+@tf.function(jit_compile=True, reduce_retracing=True)
+def _kept(x: tf.Tensor, keep: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    return tf.where(keep, x * scale, tf.zeros_like(x))
 
 
 def attention_weights(scores: tf.Tensor, rate: float, seed: tf.Tensor | None) -> tf.Tensor:
@@ -72,7 +76,7 @@ def attention_weights(scores: tf.Tensor, rate: float, seed: tf.Tensor | None) ->
     @tf.custom_gradient
     def function(scores: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
         probabilities = tf.nn.softmax(scores)
-        weights = probabilities * tf.cast(keep_mask(tf.shape(scores), rate, seed), scores.dtype)
+        weights = probabilities * tf.cast(at_least(rate, tf.shape(scores), seed), scores.dtype)
 
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             products = upstream * weights
@@ -81,11 +85,3 @@ def attention_weights(scores: tf.Tensor, rate: float, seed: tf.Tensor | None) ->
         return weights, gradient
 
     return function(scores)
-
-
-def keep_mask(shape: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
-    """Booleans, True with probability 1 - rate. Random bits are what dropout costs, so each word serves twice."""
-    size = tf.reduce_prod(shape)
-    words = tf.random.stateless_uniform([(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32)
-    halves = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:size]
-    return tf.reshape(halves >= tf.constant(round(rate * 2**16), tf.uint16), shape)

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+_SIZES = sorted([2**k for k in range(10, 31)] + [3 * 2**k for k in range(9, 30)])  # XLA compiles each that is used
 _GAMMA = 0x9E3779B97F4A7C15  # SplitMix64's step from one state to the next
 
 
@@ -20,6 +21,35 @@ def draws(keys: tf.Tensor, streams: int, size: int) -> tf.Tensor:
     return tf.reshape(tf.cast(numbers, tf.int64), [-1, streams, size])
 
 
+def at_least(threshold: float, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Booleans of a shape: whether random numbers of a `seed`, int32 [2], between 0 and 1, are `threshold` or more.
+
+    A step of training draws some ten million for dropout, and TensorFlow's own generator, Philox, takes ten times as
+    long. Numbers and comparison are one pass here.
+    """
+    size = tf.reduce_prod(shape)
+    sizes = tf.constant(_SIZES)
+    room = tf.gather(sizes, tf.searchsorted(sizes, size[tf.newaxis])[0])
+    chosen = _at_least(_uint32(min(round(threshold * 2**32), 2**32 - 1)), room, seed)
+    return tf.reshape(chosen[:size], shape)
+
+
+@tf.function(jit_compile=True, reduce_retracing=True)
+def _at_least(threshold: tf.Tensor, size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    one, other = tf.unstack(tf.bitcast(seed, tf.uint32))
+    # Of each seed its own: those of neighbouring seeds would meet again and again.
+    start, step = _mixed32(one + _mixed32(other)), _mixed32(other - _mixed32(one))
+    states = start + tf.cast(tf.range(size), tf.uint32) * (step | _uint32(1))  # odd: none comes twice
+    return _mixed32(states) >= threshold
+
+
+def _mixed32(value: tf.Tensor) -> tf.Tensor:
+    """The last step of MurmurHash3 (Appleby 2011), uint32 to uint32: each bit depends on all."""
+    value = (value ^ tf.bitwise.right_shift(value, _uint32(16))) * _uint32(0x85EBCA6B)
+    value = (value ^ tf.bitwise.right_shift(value, _uint32(13))) * _uint32(0xC2B2AE35)
+    return value ^ tf.bitwise.right_shift(value, _uint32(16))
+
+
 def _mixed(value: tf.Tensor) -> tf.Tensor:
     """The output function of SplitMix64 (Steele, Lea and Flood 2014; the constants are Vigna's), uint64 to uint64."""
     value = (value ^ _shifted(value, 30)) * _uint64(0xBF58476D1CE4E5B9)
@@ -33,3 +63,7 @@ def _shifted(value: tf.Tensor, bits: int) -> tf.Tensor:
 
 def _uint64(number: int) -> tf.Tensor:
     return tf.constant(number, tf.uint64)
+
+
+def _uint32(number: int) -> tf.Tensor:
+    return tf.constant(number, tf.uint32)
