@@ -38,7 +38,7 @@ MEMORY_OPTIONS = {
 }
 _NO_DROPOUT = {"config": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}}
 XLA_OPTIONS = {
-    "as it is: gelu in XLA, dropout from shared halves": {},
+    "as it is: gelu and dropout in XLA": {},
     "gelu from plain operations": {"gelu": "plain"},
     "dropout from stateless_dropout": {"dropout": "tensorflow"},
     "whole step in XLA": {"xla": True},

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-_SIZES = sorted([2**k for k in range(10, 31)] + [3 * 2**k for k in range(9, 30)])  # XLA compiles each that is used
+# Of arrays of random numbers, since XLA compiles each size that is used.
+_SIZES = sorted([2**k for k in range(10, 31)] + [3 * 2**k for k in range(9, 30)]) + [2**31 - 1]
 _GAMMA = 0x9E3779B97F4A7C15  # SplitMix64's step from one state to the next
 
 
@@ -27,9 +28,8 @@ def at_least(threshold: float, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     A step of training draws some ten million for dropout, and TensorFlow's own generator, Philox, takes ten times as
     long. Numbers and comparison are one pass here.
     """
-    size = tf.reduce_prod(shape)
-    sizes = tf.constant(_SIZES)
-    room = tf.gather(sizes, tf.searchsorted(sizes, size[tf.newaxis])[0])
+    size, sizes = tf.reduce_prod(shape), tf.constant(_SIZES)
+    room = tf.reduce_min(tf.where(sizes >= size, sizes, _SIZES[-1]))
     chosen = _at_least(_uint32(min(round(threshold * 2**32), 2**32 - 1)), room, seed)
     return tf.reshape(chosen[:size], shape)
 
