@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 # Of arrays of random numbers, since XLA compiles each size that is used.
-_SIZES = sorted([2**k for k in range(10, 31)] + [3 * 2**k for k in range(9, 30)]) + [2**31 - 1]
+_SIZES = sorted([*(2**k for k in range(10, 31)), *(3 * 2**k for k in range(9, 30)), 2**31 - 1])
 _GAMMA = 0x9E3779B97F4A7C15  # SplitMix64's step from one state to the next
 
 
