@@ -166,7 +166,7 @@ def test_a_baseline_stands_under_the_same_head(run, tmp_path):
     """DSSM, whose hash tables come from the vocabulary and are part of the fingerprint."""
     config = {"encoder": "dssm", "vocab_size": 473, "hidden_size": 16, "intermediate_size": 24, "hash_buckets": 500}
     (tmp_path / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 128}))
-    flags = {"bert_config_file": tmp_path / "config.json", "output_dir": tmp_path / "output", "num_train_epochs": 10}
+    flags = {"bert_config_file": tmp_path / "config.json", "output_dir": tmp_path / "output", "num_train_epochs": 20}
     run.done("--do_train", "--do_index", "--do_eval", **flags)
     assert float(commands.results(tmp_path / "output")["eval_hit_at_1"]) > 0.6
     faq = rows_of(run.folder / "faq.tsv")
