@@ -60,6 +60,7 @@ def dropped(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
 
 @tf.function(jit_compile=True, reduce_retracing=True)
 def _kept(x: tf.Tensor, keep: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    """x · scale where it is kept, in one pass; TensorFlow would make three."""
     return tf.where(keep, x * scale, tf.zeros_like(x))
 
 

@@ -25,7 +25,7 @@ def draws(keys: tf.Tensor, streams: int, size: int) -> tf.Tensor:
 def at_least(threshold: float, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Booleans of a shape: whether random numbers of a `seed`, int32 [2], between 0 and 1, are `threshold` or more.
 
-    A step of training draws some ten million for dropout, and TensorFlow's own generator, Philox, takes ten times as
+    A step of training draws tens of millions for dropout, and TensorFlow's own generator, Philox, takes ten times as
     long. Numbers and comparison are one pass here.
     """
     size, sizes = tf.reduce_prod(shape), tf.constant(_SIZES)
@@ -45,9 +45,9 @@ def _at_least(threshold: tf.Tensor, size: tf.Tensor, seed: tf.Tensor) -> tf.Tens
 
 def _mixed32(value: tf.Tensor) -> tf.Tensor:
     """The last step of MurmurHash3 (Appleby 2011), uint32 to uint32: each bit depends on all."""
-    value = (value ^ tf.bitwise.right_shift(value, _uint32(16))) * _uint32(0x85EBCA6B)
-    value = (value ^ tf.bitwise.right_shift(value, _uint32(13))) * _uint32(0xC2B2AE35)
-    return value ^ tf.bitwise.right_shift(value, _uint32(16))
+    value = (value ^ _shifted(value, 16)) * _uint32(0x85EBCA6B)
+    value = (value ^ _shifted(value, 13)) * _uint32(0xC2B2AE35)
+    return value ^ _shifted(value, 16)
 
 
 def _mixed(value: tf.Tensor) -> tf.Tensor:
@@ -58,7 +58,7 @@ def _mixed(value: tf.Tensor) -> tf.Tensor:
 
 
 def _shifted(value: tf.Tensor, bits: int) -> tf.Tensor:
-    return tf.bitwise.right_shift(value, _uint64(bits))
+    return tf.bitwise.right_shift(value, tf.constant(bits, value.dtype))
 
 
 def _uint64(number: int) -> tf.Tensor:

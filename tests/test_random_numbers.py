@@ -47,13 +47,15 @@ def test_the_share_is_one_minus_the_threshold(seed, threshold):
 @pytest.mark.parametrize("seed", SEEDS, ids=str)
 @pytest.mark.parametrize("lag", [1, 2, 3, 12, 64, 128, 384, 768, 65536])
 def test_places_know_nothing_of_each_other(seed, lag):
-    assert_independent(drawn(seed)[:-lag], drawn(seed)[lag:])
+    places = drawn(seed)
+    assert_independent(places[:-lag], places[lag:])
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(SEEDS, 2)), ids=str)
 def test_seeds_know_nothing_of_each_other(one, other):
-    assert_independent(drawn(one), drawn(other))
-    assert_independent(drawn(one)[1:], drawn(other)[:-1])
+    ones, others = drawn(one), drawn(other)
+    assert_independent(ones, others)
+    assert_independent(ones[1:], others[:-1])
 
 
 def test_rows_and_columns_vary_as_chance_does():
